@@ -1,0 +1,76 @@
+"""Who can send a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+from graphile_worker.database.statement import Statement
+
+T = TypeVar("T")
+
+
+class Executor(Protocol):
+    """Sends one statement and returns what it decodes to.
+
+    Errors: on connections of ours `DatabaseError` and its kinds; on a connection the caller owns,
+    the driver's own exception, unchanged but for a note.
+    """
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Send the statement; see the class for its errors."""
+        ...
+
+
+class SyncExecutor(Protocol):
+    """The same without an event loop."""
+
+    def run(self, statement: Statement[T]) -> T:
+        """Send the statement; see `Executor` for its errors."""
+        ...
+
+
+class Connection(Executor, Protocol):
+    """One connection of ours, held for as long as its context is open."""
+
+    async def script(self, text: str) -> None:
+        """Send several statements, without arguments, as one simple query."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        """A READ COMMITTED transaction: commits at the end, rolls back on any exception."""
+        ...
+
+    async def listen(self, channel: str, callback: Callable[[str], None]) -> None:
+        """LISTEN on a channel; the callback gets each payload, on the event loop, in order."""
+        ...
+
+    def on_lost(self, callback: Callable[[], None]) -> None:
+        """Call back once, on the event loop, when the connection ends, however it ends."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close it for good; safe to call twice, and on a connection that is already dead."""
+        ...
+
+
+class Database(Executor, Protocol):
+    """A pool of connections of ours to one database. `run` borrows one for one statement."""
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """Borrow one connection for a while."""
+        ...
+
+    async def dedicated(self, name: str, *, settings: dict[str, str] | None = None) -> Connection:
+        """Open a connection outside the pool, owned by the caller, who closes it.
+
+        Args:
+            name: shown as part of `application_name`, so that an operator sees what it is for.
+            settings: server settings over the ones all our connections have.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections; waits for borrowed ones a bounded time, then drops them."""
+        ...

@@ -1,0 +1,1 @@
+"""Payload type to JSON text and back."""
