@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
-Row: TypeAlias = Sequence[Any]
-"""One result row, read by position: columns of several types, which `decode` gives names."""
+
+class Row(Protocol):
+    """One result row, read by position: columns of several types, which `decode` gives names.
+
+    What asyncpg's records and the tuples of other drivers have in common.
+    """
+
+    def __getitem__(self, index: int, /) -> Any:
+        """The value of the column at this position."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """The values in order."""
+        ...
+
+    def __len__(self) -> int:
+        """The number of columns."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
