@@ -1,0 +1,1 @@
+"""What application code calls to add and manage jobs."""

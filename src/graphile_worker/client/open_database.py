@@ -1,0 +1,81 @@
+"""From a URL to an open database, `embedded:` included."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import TypeVar
+
+from graphile_worker.database.executor import Connection, Database
+from graphile_worker.database.statement import Statement
+from graphile_worker.drivers.connect import connect
+from graphile_worker.errors import ConfigurationError
+
+T = TypeVar("T")
+
+_EMBEDDED = "embedded:"
+
+
+async def open_database(
+    url: str | None,
+    *,
+    max_connections: int = 20,
+    prepared_statements: bool = True,
+    wait: timedelta | None = None,
+) -> Database:
+    """Connect to a URL; for `embedded:` start, or join, the PostgreSQL that comes along.
+
+    Args:
+        url: any form that libpq takes, or `embedded:…`.
+        max_connections: of the pool and all dedicated connections together.
+        prepared_statements: False behind a pooler in transaction mode.
+        wait: how long to wait for a server that is not there yet; None fails at once.
+
+    Raises:
+        ConfigurationError: no URL, or one that cannot be read.
+        ConnectionLostError: nobody answers there.
+        DatabaseError: the server refused us.
+    """
+    if not url:
+        raise ConfigurationError(
+            "no database: pass database_url=, --database-url or set DATABASE_URL "
+            '(for a PostgreSQL that comes along: "embedded:")'
+        )
+    if not url.startswith(_EMBEDDED):
+        return await connect(
+            url, max_connections=max_connections, prepared_statements=prepared_statements, wait=wait
+        )
+    from graphile_worker.embedded.server import EmbeddedPostgres  # noqa: PLC0415 (optional extra)
+
+    server = await asyncio.to_thread(EmbeddedPostgres.start, url)
+    try:
+        database = await connect(server.url, max_connections=max_connections)
+    except BaseException:
+        await asyncio.to_thread(server.close)
+        raise
+    return _OnEmbedded(database, server.close)
+
+
+class _OnEmbedded:
+    """A database that stops using its embedded server when it is closed."""
+
+    def __init__(self, database: Database, close_server: Callable[[], None]) -> None:
+        self._database = database
+        self._close_server = close_server
+
+    async def run(self, statement: Statement[T]) -> T:
+        return await self._database.run(statement)
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        return self._database.connection()
+
+    async def dedicated(self, name: str, *, settings: dict[str, str] | None = None) -> Connection:
+        return await self._database.dedicated(name, settings=settings)
+
+    async def aclose(self) -> None:
+        try:
+            await self._database.aclose()
+        finally:
+            await asyncio.to_thread(self._close_server)

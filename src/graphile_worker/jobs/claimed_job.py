@@ -1,0 +1,57 @@
+"""A job that this worker has claimed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from graphile_worker.jobs.job import Job, JobState
+
+
+class ClaimedJob(NamedTuple):
+    """A row of the claim, in the order of its columns.
+
+    `id`, the worker's id and `locked_at` are the fence: what is released must still be held
+    exactly as it was claimed.
+    """
+
+    id: int
+    task_id: int
+    queue_id: int | None
+    payload: str
+    attempts: int
+    max_attempts: int
+    locked_at: datetime
+    key: str | None
+    queue_name: str | None
+    priority: int
+    run_at: datetime
+    last_error: str | None
+    revision: int
+    flags: str | None
+    created_at: datetime
+    updated_at: datetime
+    queues_exist: bool
+    """Whether the next claim has to look at queues at all."""
+
+    def job(self, task_identifier: str, worker_id: str, payload: Any, flags: frozenset[str]) -> Job:
+        """The public view of it; made only for handlers that ask."""
+        return Job(
+            id=self.id,
+            task_identifier=task_identifier,
+            queue_name=self.queue_name,
+            payload=payload,
+            priority=self.priority,
+            run_at=self.run_at,
+            attempts=self.attempts,
+            max_attempts=self.max_attempts,
+            last_error=self.last_error,
+            key=self.key,
+            revision=self.revision,
+            flags=flags,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            locked_at=self.locked_at,
+            locked_by=worker_id,
+            state=JobState.LOCKED,
+        )

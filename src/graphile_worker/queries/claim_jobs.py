@@ -1,0 +1,65 @@
+"""Take due jobs for a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Row, Statement
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.queries.loader import load
+
+EXACT_UP_TO: Final = 32
+LARGEST: Final = 512
+
+
+def batch_size(free: int) -> int:
+    """How many jobs to ask for when `free` could be taken: one text for each size is prepared,
+    so large numbers are rounded down to a few steps."""
+    if free <= EXACT_UP_TO:
+        return free
+    step = 8 if free <= 128 else 64  # noqa: PLR2004 (steps of about an eighth)
+    return min(free - free % step, LARGEST)
+
+
+def claim_jobs(
+    schema: Schema,
+    *,
+    worker_id: str,
+    task_ids: list[int],
+    forbidden_flags: list[str] | None,
+    now: datetime | None,
+    limit: int,
+    queues: bool,
+) -> Statement[list[ClaimedJob]]:
+    """Claim up to `limit` due jobs: attempts counted, locked for this worker.
+
+    Args:
+        schema: where the tables are.
+        worker_id: written into `locked_by`.
+        task_ids: the tasks this worker knows.
+        forbidden_flags: jobs with one of these are left alone; None for no such rule.
+        now: a clock of the caller's, or None for the database's.
+        limit: a size that `batch_size` gives.
+        queues: whether to look at jobs of named queues too; without, the statement is cheaper.
+
+    Returns:
+        Jobs in no particular order. An empty answer does not prove that nothing is due: rows that
+        another session holds at that moment are not seen.
+    """
+    name = "claim_queued_jobs" if queues else "claim_jobs"
+    args = (worker_id, task_ids, forbidden_flags, now)
+    return Statement(name, load(name, schema, limit), args, _claimed)
+
+
+def _claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
+    jobs = list(map(ClaimedJob._make, rows))
+    if len(jobs) > 1:
+        jobs.sort(key=_order)
+    return jobs
+
+
+def _order(job: ClaimedJob) -> tuple[int, datetime, int]:
+    return job.priority, job.run_at, job.id

@@ -1,0 +1,52 @@
+"""Give up jobs that this worker holds: done, failed, snoozed or interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Row, Statement
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import Unfinished
+from graphile_worker.queries.loader import load
+
+
+def release_completed(
+    schema: Schema, *, worker_id: str, jobs: Sequence[ClaimedJob]
+) -> Statement[dict[int, bool]]:
+    """Delete jobs that ran well, and unlock their queues.
+
+    Returns:
+        By id: True when stored, False when another session has the row locked for the moment (try
+        again). An id that is missing was no longer held as it was claimed.
+    """
+    args = (
+        worker_id,
+        [job.id for job in jobs],
+        [job.locked_at for job in jobs],
+        [job.queue_id for job in jobs],
+    )
+    return Statement("release_completed", load("release_completed", schema), args, _stored)
+
+
+def release_unfinished(
+    schema: Schema, *, worker_id: str, jobs: Sequence[tuple[ClaimedJob, Unfinished]]
+) -> Statement[dict[int, bool]]:
+    """Unlock jobs that did not run to their end, and their queues; answers as above."""
+    args = (
+        worker_id,
+        [job.id for job, _ in jobs],
+        [job.locked_at for job, _ in jobs],
+        [job.queue_id for job, _ in jobs],
+        [job.attempts for job, _ in jobs],
+        [outcome.error for _, outcome in jobs],
+        [outcome.payload for _, outcome in jobs],
+        [outcome.delay for _, outcome in jobs],
+        [outcome.verdict.value for _, outcome in jobs],
+        [job.key is not None for job, _ in jobs],
+    )
+    return Statement("release_unfinished", load("release_unfinished", schema), args, _stored)
+
+
+def _stored(rows: Sequence[Row]) -> dict[int, bool]:
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,26 @@
+-- Takes the first due jobs that are in no queue. Used while no named queue exists.
+-- jobs_no_queue_index gives them in order, so the scan ends after :BATCH_SIZE rows that nobody
+-- else holds. Ties of priority and run_at come in index order: `order by …, id` would have to read
+-- the whole tie, all rows of one add_jobs call.
+with picked as (
+  select j.id
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.is_available = true
+    and j.job_queue_id is null
+    and j.run_at <= coalesce($4::timestamptz, now())
+    and j.task_id = any ($2::integer[])
+    and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+  order by j.priority, j.run_at
+  limit :BATCH_SIZE
+  for update skip locked
+)
+update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+set attempts = j.attempts + 1,
+    locked_by = $1::text,
+    locked_at = coalesce($4::timestamptz, now())
+from picked
+where j.id = picked.id
+returning
+  j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts, j.locked_at, j.key,
+  null::text, j.priority, j.run_at, j.last_error, j.revision, j.flags::text, j.created_at,
+  j.updated_at, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)

@@ -1,0 +1,85 @@
+-- Takes the first due jobs, at most one of each named queue and none of a queue that is locked.
+--
+-- `front` looks a little past the batch for the heads of free queues; what it sees may be stale.
+-- `queue_locks` then locks the queue rows: a queue that another session holds, or that it locked
+-- since our snapshot, falls out here. `heads` locks the jobs: a head that was taken, moved or
+-- rescheduled since falls out, and its queue is left alone in this round rather than losing its
+-- order. Only queues whose head was locked are stamped.
+with front as materialized (
+  select j.id, j.job_queue_id, j.priority, j.run_at
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.is_available = true
+    and j.run_at <= coalesce($4::timestamptz, now())
+    and j.task_id = any ($2::integer[])
+    and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+    and (
+      j.job_queue_id is null
+      or exists (
+        select 1
+        from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+        where q.id = j.job_queue_id and q.is_available = true
+      )
+    )
+  order by j.priority, j.run_at
+  limit 2 * :BATCH_SIZE + 16
+), queue_heads as materialized (
+  select distinct on (job_queue_id) id, job_queue_id, priority, run_at
+  from front
+  where job_queue_id is not null
+  order by job_queue_id, priority, run_at, id
+), queue_locks as materialized (
+  select q.id
+  from queue_heads as h
+  join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = h.job_queue_id
+  where q.is_available = true
+  order by h.priority, h.run_at, h.id
+  limit :BATCH_SIZE
+  for update of q skip locked
+), heads as materialized (
+  select j.id, j.job_queue_id, j.priority, j.run_at
+  from queue_locks as l
+  join queue_heads as h on h.job_queue_id = l.id
+  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = h.id
+  where j.job_queue_id = l.id
+    and j.is_available = true
+    and j.run_at <= coalesce($4::timestamptz, now())
+    and j.task_id = any ($2::integer[])
+    and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+  for update of j skip locked
+), unqueued as materialized (
+  select j.id, j.job_queue_id, j.priority, j.run_at
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.is_available = true
+    and j.job_queue_id is null
+    and j.run_at <= coalesce($4::timestamptz, now())
+    and j.task_id = any ($2::integer[])
+    and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+  order by j.priority, j.run_at
+  limit :BATCH_SIZE
+  for update skip locked
+), picked as materialized (
+  select id, job_queue_id
+  from (select * from heads union all select * from unqueued) as candidates
+  order by priority, run_at, id
+  limit :BATCH_SIZE
+), stamped as (
+  update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+  set locked_by = $1::text, locked_at = coalesce($4::timestamptz, now())
+  from picked
+  where q.id = picked.job_queue_id
+)
+update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+set attempts = j.attempts + 1,
+    locked_by = $1::text,
+    locked_at = coalesce($4::timestamptz, now())
+from picked
+where j.id = picked.id
+returning
+  j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts, j.locked_at, j.key,
+  (
+    select q.queue_name
+    from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+    where q.id = j.job_queue_id
+  ),
+  j.priority, j.run_at, j.last_error, j.revision, j.flags::text, j.created_at,
+  j.updated_at, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)

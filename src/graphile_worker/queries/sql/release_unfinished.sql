@@ -1,0 +1,59 @@
+-- Hands back jobs that failed, were snoozed or were interrupted; fences, blocked jobs and queues
+-- as in release_completed.sql.
+--
+-- $8: seconds to wait, null for Graphile's exp(min(attempts, 10)). $9: what becomes of the
+-- attempts: 0 stay as they are, 1 exhausted (no retry), -1 this one is given back. It is not given
+-- back to a job that was superseded while it ran (a newer job took its key, or it was removed:
+-- attempts were set to the maximum and the key to null), which would otherwise run once more.
+with held as (
+  select *
+  from unnest(
+    $2::bigint[], $3::timestamptz[], $4::integer[], $5::smallint[], $6::text[], $7::text[],
+    $8::double precision[], $9::smallint[], $10::boolean[]
+  ) as h (id, locked_at, queue_id, attempts, error, payload, delay, verdict, had_key)
+), free as materialized (
+  select j.id
+  from held
+  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
+  where j.locked_by = $1::text and j.locked_at = held.locked_at
+  for update of j skip locked
+), done as (
+  update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  set attempts = case
+        when held.verdict = 1 then j.max_attempts
+        when held.verdict = -1
+          and j.attempts = held.attempts
+          and not (held.had_key and j.key is null)
+        then greatest(0, j.attempts - 1)
+        else j.attempts
+      end,
+      run_at = greatest(now(), j.run_at)
+        + coalesce(held.delay, exp(least(held.attempts, 10))) * interval '1 second',
+      last_error = coalesce(held.error, j.last_error),
+      payload = coalesce(held.payload::json, j.payload),
+      updated_at = case when held.verdict = -1 then now() else j.updated_at end,
+      locked_by = null,
+      locked_at = null
+  from free
+  join held on held.id = free.id
+  where j.id = free.id
+  returning j.id
+), blocked as materialized (
+  select held.id
+  from held
+  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
+  where j.locked_by = $1::text
+    and j.locked_at = held.locked_at
+    and held.id not in (select free.id from free)
+), unlocked as (
+  update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+  set locked_by = null, locked_at = null
+  from held
+  where q.id = held.queue_id
+    and q.locked_by = $1::text
+    and q.locked_at = held.locked_at
+    and held.id not in (select blocked.id from blocked)
+)
+select done.id, true from done
+union all
+select blocked.id, false from blocked

@@ -1,0 +1,1 @@
+"""What runs a job: tasks and what a handler is given."""

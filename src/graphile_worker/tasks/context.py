@@ -1,0 +1,242 @@
+"""What a handler is given besides its payload."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from graphile_worker.client.worker_utils import WorkerUtils
+from graphile_worker.database.executor import Database
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.definition import JobDefinition, TaskClass
+from graphile_worker.jobs.job import Job
+from graphile_worker.jobs.new_job import NewJob, RawJobSpec
+from graphile_worker.jobs.spec import JobSpec
+from graphile_worker.payloads.codec import from_json
+from graphile_worker.queries.rows import flags_of
+from graphile_worker.runtime.shutdown import ShutdownSignal
+
+if TYPE_CHECKING:
+    JobLogger = logging.LoggerAdapter[logging.Logger]
+
+P = TypeVar("P")
+I = TypeVar("I")  # noqa: E741 (an item)
+T = TypeVar("T")
+
+_job_logger = logging.getLogger("graphile_worker.job")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What all runs of one worker share."""
+
+    worker_id: str
+    schema: str
+    database: Database
+    utils: WorkerUtils
+    extensions: Mapping[type, object]
+    shutdown: ShutdownSignal
+    loop: asyncio.AbstractEventLoop
+
+
+class _Context:
+    """What both kinds of context have. Made for each run, so it computes nothing beforehand."""
+
+    __slots__ = ("_claimed", "_environment", "_job", "_task_identifier")
+
+    def __init__(
+        self, claimed: ClaimedJob, task_identifier: str, environment: Environment
+    ) -> None:
+        self._claimed = claimed
+        self._task_identifier = task_identifier
+        self._environment = environment
+        self._job: Job | None = None
+
+    @property
+    def job(self) -> Job:
+        """The job as it was claimed: `attempts` counts this run."""
+        if self._job is None:
+            claimed = self._claimed
+            payload, flags = from_json(claimed.payload), flags_of(claimed.flags)
+            worker_id = self._environment.worker_id
+            self._job = claimed.job(self._task_identifier, worker_id, payload, flags)
+        return self._job
+
+    @property
+    def payload(self) -> Any:
+        """The stored JSON value, whatever the handler's type makes of it."""
+        return self.job.payload
+
+    @property
+    def worker_id(self) -> str:
+        """The id in `locked_by`."""
+        return self._environment.worker_id
+
+    @property
+    def schema(self) -> str:
+        """The name of the worker's schema."""
+        return self._environment.schema
+
+    @property
+    def database(self) -> Database:
+        """The worker's pool; its connections for handlers are shared by all of them."""
+        return self._environment.database
+
+    @property
+    def queue_name(self) -> str | None:
+        """The named queue of the job."""
+        return self._claimed.queue_name
+
+    @property
+    def logger(self) -> JobLogger:
+        """A logger whose records carry `job_id`, `task_identifier` and `attempt`."""
+        extra = {
+            "job_id": self._claimed.id,
+            "task_identifier": self._task_identifier,
+            "attempt": self._claimed.attempts,
+        }
+        return logging.LoggerAdapter(_job_logger, extra)
+
+    def get_ext(self, kind: type[T]) -> T:
+        """The extension of this type that the worker was given.
+
+        Raises:
+            LookupError: it was given none.
+        """
+        try:
+            found = self._environment.extensions[kind]
+        except KeyError:
+            raise LookupError(
+                f"no extension of type {kind.__qualname__}; give the worker one: "
+                "WorkerOptions(extensions=[…])"
+            ) from None
+        assert isinstance(found, kind)  # noqa: S101 (keyed by type)
+        return found
+
+
+class WorkerContext(_Context):
+    """The context of an async handler."""
+
+    __slots__ = ()
+
+    @property
+    def utils(self) -> WorkerUtils:
+        """Adds and manages jobs, on the worker's pool."""
+        return self._environment.utils
+
+    @property
+    def shutting_down(self) -> asyncio.Event:
+        """Set when the worker stops taking jobs: a long handler should come to an end."""
+        return self._environment.shutdown.draining
+
+    @overload
+    async def add_job(
+        self, task: JobDefinition[None], payload: None = None, spec: JobSpec | None = None
+    ) -> Job: ...
+    @overload
+    async def add_job(
+        self, task: JobDefinition[P], payload: P, spec: JobSpec | None = None
+    ) -> Job: ...
+    @overload
+    async def add_job(
+        self, task: type[TaskClass], payload: TaskClass, spec: JobSpec | None = None
+    ) -> Job: ...
+    async def add_job(self, task: Any, payload: Any = None, spec: JobSpec | None = None) -> Job:
+        """See `WorkerUtils.add_job`."""
+        return await self.utils.add_job(task, payload, spec)
+
+    async def add_raw_job(
+        self, identifier: str, payload: Any = None, spec: JobSpec | None = None
+    ) -> Job:
+        """See `WorkerUtils.add_raw_job`."""
+        return await self.utils.add_raw_job(identifier, payload, spec)
+
+    @overload
+    async def add_jobs(self, task: Iterable[NewJob], /) -> list[Job]: ...
+    @overload
+    async def add_jobs(
+        self, task: JobDefinition[P], payloads: Iterable[P], spec: JobSpec | None = None
+    ) -> list[Job]: ...
+    async def add_jobs(
+        self, task: Any, payloads: Iterable[Any] | None = None, spec: JobSpec | None = None
+    ) -> list[Job]:
+        """See `WorkerUtils.add_jobs`."""
+        if payloads is None:
+            return await self.utils.add_jobs(task)
+        return await self.utils.add_jobs(task, payloads, spec)
+
+    async def add_raw_jobs(self, specs: Iterable[RawJobSpec]) -> list[Job]:
+        """See `WorkerUtils.add_raw_jobs`."""
+        return await self.utils.add_raw_jobs(specs)
+
+    async def add_batch_job(
+        self, task: JobDefinition[list[I]], items: Iterable[I], spec: JobSpec | None = None
+    ) -> Job:
+        """See `WorkerUtils.add_batch_job`."""
+        return await self.utils.add_batch_job(task, items, spec)
+
+
+class SyncWorkerContext(_Context):
+    """The context of a handler that runs in a thread: the same names without `await`.
+
+    Calls go through the worker's event loop and block the calling thread.
+    """
+
+    __slots__ = ()
+
+    @property
+    def shutting_down(self) -> threading.Event:
+        """Set when the worker stops taking jobs: a long handler should come to an end."""
+        return self._environment.shutdown.draining_in_threads
+
+    @overload
+    def add_job(
+        self, task: JobDefinition[None], payload: None = None, spec: JobSpec | None = None
+    ) -> Job: ...
+    @overload
+    def add_job(self, task: JobDefinition[P], payload: P, spec: JobSpec | None = None) -> Job: ...
+    @overload
+    def add_job(
+        self, task: type[TaskClass], payload: TaskClass, spec: JobSpec | None = None
+    ) -> Job: ...
+    def add_job(self, task: Any, payload: Any = None, spec: JobSpec | None = None) -> Job:
+        """See `WorkerUtils.add_job`."""
+        return self._wait(self._environment.utils.add_job(task, payload, spec))
+
+    def add_raw_job(
+        self, identifier: str, payload: Any = None, spec: JobSpec | None = None
+    ) -> Job:
+        """See `WorkerUtils.add_raw_job`."""
+        return self._wait(self._environment.utils.add_raw_job(identifier, payload, spec))
+
+    @overload
+    def add_jobs(self, task: Iterable[NewJob], /) -> list[Job]: ...
+    @overload
+    def add_jobs(
+        self, task: JobDefinition[P], payloads: Iterable[P], spec: JobSpec | None = None
+    ) -> list[Job]: ...
+    def add_jobs(
+        self, task: Any, payloads: Iterable[Any] | None = None, spec: JobSpec | None = None
+    ) -> list[Job]:
+        """See `WorkerUtils.add_jobs`."""
+        utils = self._environment.utils
+        if payloads is None:
+            return self._wait(utils.add_jobs(task))
+        return self._wait(utils.add_jobs(task, payloads, spec))
+
+    def add_raw_jobs(self, specs: Iterable[RawJobSpec]) -> list[Job]:
+        """See `WorkerUtils.add_raw_jobs`."""
+        return self._wait(self._environment.utils.add_raw_jobs(specs))
+
+    def add_batch_job(
+        self, task: JobDefinition[list[I]], items: Iterable[I], spec: JobSpec | None = None
+    ) -> Job:
+        """See `WorkerUtils.add_batch_job`."""
+        return self._wait(self._environment.utils.add_batch_job(task, items, spec))
+
+    def _wait(self, call: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(call, self._environment.loop).result()

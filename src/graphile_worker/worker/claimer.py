@@ -1,0 +1,160 @@
+"""The one claim loop of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from graphile_worker.database.schema import Schema
+from graphile_worker.errors import DatabaseError
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.queries.claim_jobs import batch_size, claim_jobs
+from graphile_worker.runtime.retry import Backoff
+from graphile_worker.runtime.shutdown import ShutdownSignal
+from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.steady_connection import SteadyConnection
+from graphile_worker.worker.task_ids import TaskIds
+
+logger = logging.getLogger(__name__)
+
+_SLOW: Final = 0.010
+"""Seconds after which a claim is suspected of an old plan."""
+_IDLE: Final = 1.0
+"""Seconds without a claim after which the tables may have changed enough for another plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRules:
+    """What this worker may claim, and as whom."""
+
+    schema: Schema
+    worker_id: str
+    forbidden_flags: list[str] | None
+    use_local_time: bool
+    poll_interval: float
+
+
+class Claimer:
+    """Asks for as many jobs as there is room for, and again while there is both room and work.
+
+    Collaborators: `room` says how many jobs may start now, `start` takes a claimed job over.
+    """
+
+    def __init__(
+        self,
+        rules: ClaimRules,
+        connection: SteadyConnection,
+        task_ids: TaskIds,
+        wakeup: Wakeup,
+        shutdown: ShutdownSignal,
+        *,
+        room: Callable[[], int],
+        start: Callable[[ClaimedJob], None],
+    ) -> None:
+        self._rules = rules
+        self._connection = connection
+        self._task_ids = task_ids
+        self._wakeup = wakeup
+        self._shutdown = shutdown
+        self._room = room
+        self._start = start
+        self._backoff = Backoff()
+        self._queues = True
+        self._slow = False
+        self._last_claim = self._planned = time.monotonic()
+        self.waits_for_room = False
+        """Set while a finished job is a reason to wake up."""
+
+    async def run(self) -> None:
+        """Claim until the worker drains, through any outage of the database.
+
+        Ends between claims, never within one: a claim that was sent is always waited for, since
+        only its answer says which jobs are ours.
+        """
+        delays = self._backoff.delays()
+        while not self._shutdown.draining.is_set():
+            try:
+                claimed = await self._claim_into_room()
+            except DatabaseError as error:
+                delay = next(delays)
+                logger.warning("cannot claim jobs, trying again in %.1f s: %s", delay, error)
+                await self._pause(delay)
+                continue
+            delays = self._backoff.delays()
+            if claimed == 0:
+                await self._idle()
+
+    async def run_until_empty(self, is_idle: Callable[[], bool]) -> None:
+        """Claim until nothing is due and nothing runs.
+
+        Two empty claims in a row end it: one alone proves nothing while another session holds
+        rows locked.
+
+        Raises:
+            DatabaseError: a claim failed.
+        """
+        empty_claims = 0
+        while empty_claims < 2 and not self._shutdown.draining.is_set():  # noqa: PLR2004
+            if await self._claim_into_room() != 0:
+                empty_claims = 0
+            elif is_idle():
+                empty_claims += 1
+            else:
+                empty_claims = 0
+                self.waits_for_room = True
+                await self._wakeup.wait(self._rules.poll_interval)
+                self.waits_for_room = False
+
+    async def _claim_into_room(self) -> int | None:
+        """Claim once and start what came; None when there was no room, after waiting for some."""
+        room = self._room()
+        if room <= 0:
+            self.waits_for_room = True
+            await self._wakeup.wait(self._rules.poll_interval)
+            self.waits_for_room = False
+            return None
+        jobs = await self._claim(batch_size(room))
+        for job in jobs:
+            self._start(job)
+        return len(jobs)
+
+    async def _claim(self, limit: int) -> list[ClaimedJob]:
+        rules = self._rules
+        started = time.monotonic()
+        if started - (self._planned if self._slow else self._last_claim) > _IDLE:
+            await self._connection.discard_plans()
+            self._planned = started = time.monotonic()
+        jobs = await self._connection.run(
+            claim_jobs(
+                rules.schema,
+                worker_id=rules.worker_id,
+                task_ids=self._task_ids.ids,
+                forbidden_flags=rules.forbidden_flags,
+                now=datetime.now(UTC) if rules.use_local_time else None,
+                limit=limit,
+                queues=self._queues,
+            )
+        )
+        self._last_claim = time.monotonic()
+        self._slow = self._last_claim - started > _SLOW
+        # Until a claim shows that there are no queues, and whenever one comes back short, the
+        # next one looks at queues too.
+        self._queues = len(jobs) < limit or jobs[0].queues_exist
+        return jobs
+
+    async def _idle(self) -> None:
+        await self._task_ids.refresh_if_old()
+        await self._wakeup.wait(self._rules.poll_interval)
+
+    async def _pause(self, delay: float) -> None:
+        """Wait, but not past the start of the shutdown."""
+        try:
+            async with asyncio.timeout(delay):
+                await self._shutdown.draining.wait()
+        except TimeoutError:
+            return

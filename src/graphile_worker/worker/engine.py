@@ -1,0 +1,115 @@
+"""The parts of one run, wired."""
+
+from __future__ import annotations
+
+import logging
+
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import Completed, Outcome, Unfinished, Verdict
+from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.tasks.context import Environment
+from graphile_worker.worker.claimer import Claimer, ClaimRules
+from graphile_worker.worker.options import WorkerOptions, seconds
+from graphile_worker.worker.releaser import Releaser, interrupted
+from graphile_worker.worker.run_job import JobRunner
+from graphile_worker.worker.slots import Slots
+from graphile_worker.worker.steady_connection import SteadyConnection
+from graphile_worker.worker.task_ids import TaskIds
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """The parts of one run, wired: claimer → slots → runner → releaser."""
+
+    def __init__(
+        self,
+        options: WorkerOptions,
+        rules: ClaimRules,
+        environment: Environment,
+        task_ids: TaskIds,
+        wakeup: Wakeup,
+        *,
+        collect_errors: bool,
+    ) -> None:
+        self._shutdown = environment.shutdown
+        self._wakeup = wakeup
+        self._concurrency = options.concurrency
+        self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
+        self._connections = [SteadyConnection(environment.database, name) for name in ("claim", "release")]
+        self.runner = JobRunner(options, environment, task_ids)
+        self.slots = Slots(options.concurrency, self._run, self._slot_freed)
+        self.releaser = Releaser(
+            self._connections[1],
+            rules.schema,
+            rules.worker_id,
+            on_released=self._released,
+            on_queue_freed=wakeup,
+        )
+        self.claimer = Claimer(
+            rules,
+            self._connections[0],
+            task_ids,
+            wakeup,
+            environment.shutdown,
+            room=self._room,
+            start=self._start,
+        )
+        self.completed = self.failed = self.retried = 0
+        self.errors: list[Exception] = []
+        self._collect_errors = collect_errors
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing runs and everything is stored."""
+        return not self.slots.running and not self.releaser.backlog
+
+    async def aclose(self) -> None:
+        """Stop threads, processes and connections."""
+        await self.runner.aclose()
+        for connection in self._connections:
+            await connection.aclose()
+
+    def abandon_running(self) -> None:
+        """Hand back the jobs whose handlers did not even end when cancelled."""
+        for job in self.slots.running:
+            logger.error("job %s: its handler ignores cancellation; handing the job back", job.id)
+            self.releaser.put(job, interrupted(self._retry_delay))
+
+    def _room(self) -> int:
+        """Free slots; none while outcomes pile up, since their jobs are still ours."""
+        if self.releaser.backlog >= 2 * self._concurrency:
+            return 0
+        return self.slots.free - self.runner.abandoned_threads
+
+    def _start(self, job: ClaimedJob) -> None:
+        if self._shutdown.draining.is_set():
+            # Claimed while the shutdown began: back at once, as if nobody had touched it.
+            self.releaser.put(job, Unfinished(Verdict.REFUNDED, None, 0.0))
+        else:
+            self.slots.start(job)
+
+    async def _run(self, job: ClaimedJob) -> None:
+        outcome, error = await self.runner.run(job)
+        if self._collect_errors and isinstance(error, Exception):
+            self.errors.append(error)
+        self.releaser.put(job, outcome)
+
+    def _slot_freed(self) -> None:
+        if self.claimer.waits_for_room:
+            self._wakeup()
+
+    def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
+        if self.claimer.waits_for_room:
+            self._wakeup()
+        if lost:
+            return
+        match outcome:
+            case Completed():
+                self.completed += 1
+            case Unfinished(verdict=Verdict.EXHAUSTED):
+                self.failed += 1
+            case Unfinished(verdict=Verdict.SPENT) if job.attempts >= job.max_attempts:
+                self.failed += 1
+            case Unfinished():
+                self.retried += 1

@@ -1,0 +1,64 @@
+"""From options to a worker that is ready to run."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import AsyncExitStack
+
+from graphile_worker.client.open_database import open_database
+from graphile_worker.database.executor import Database
+from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.adopt import adopt
+from graphile_worker.migrations.runner import migrate
+from graphile_worker.migrations.state import check_schema
+from graphile_worker.runtime.duration import duration
+from graphile_worker.worker.options import RESERVED_CONNECTIONS, WorkerOptions
+from graphile_worker.worker.run_job import check_executors
+from graphile_worker.worker.task_ids import TaskIds
+from graphile_worker.worker.worker import Worker
+
+_DIRECT_CONNECTIONS = 2
+
+
+async def open_worker(options: WorkerOptions) -> Worker:
+    """Check the tasks, connect, migrate, register; what was opened is closed if one step fails."""
+    registry = options.registry()
+    check_executors(registry)
+    schema = Schema(options.schema)
+    async with AsyncExitStack() as stack:
+        database = await _open(options, stack)
+        await migrate(database, schema)
+        await check_schema(database, schema)
+        direct = await _open_direct(options, stack) or database
+        task_ids = TaskIds(database, schema, registry)
+        await task_ids.register()
+        return Worker(
+            options,
+            worker_id=f"graphile_worker_{secrets.token_hex(9)}",
+            database=database,
+            direct=direct,
+            task_ids=task_ids,
+            resources=stack.pop_all(),
+        )
+
+
+async def _open(options: WorkerOptions, stack: AsyncExitStack) -> Database:
+    if options.database is not None:
+        return adopt(options.database)
+    wait = options.wait_for_database
+    database = await open_database(
+        options.database_url,
+        max_connections=options.max_pg_conn - RESERVED_CONNECTIONS,
+        prepared_statements=options.prepared_statements,
+        wait=None if wait is None else duration("wait_for_database", wait),
+    )
+    stack.push_async_callback(database.aclose)
+    return database
+
+
+async def _open_direct(options: WorkerOptions, stack: AsyncExitStack) -> Database | None:
+    if options.direct_database_url is None:
+        return None
+    database = await open_database(options.direct_database_url, max_connections=_DIRECT_CONNECTIONS)
+    stack.push_async_callback(database.aclose)
+    return database

@@ -1,0 +1,194 @@
+"""The group commit of what became of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Statement
+from graphile_worker.errors import DatabaseError, JobLostError
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import Completed, Outcome, Unfinished, Verdict
+from graphile_worker.queries.release_jobs import release_completed, release_unfinished
+from graphile_worker.runtime.retry import Backoff
+from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.steady_connection import SteadyConnection
+
+logger = logging.getLogger(__name__)
+
+_LARGEST: Final = 1000
+"""Jobs in one statement."""
+_BLOCKED_FOR: Final = 0.05
+"""Seconds until a row that another session had locked is tried again."""
+_UNSTORABLE: Final = "the error of this job could not be stored: "
+
+Pair = tuple[ClaimedJob, Outcome]
+
+
+class OnReleased(Protocol):
+    """Called for each job after its outcome is in the database, or is known never to be."""
+
+    def __call__(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
+        """`lost`: the job was no longer ours; what the database says of it is somebody else's."""
+
+
+class Releaser:
+    """Collects outcomes while a statement is under way, and sends them in the next one.
+
+    No outcome is dropped: a lost connection is waited for, a row locked by somebody else is tried
+    again, a text the database refuses is replaced. A job is ours until its outcome is stored.
+
+    Collaborators: `on_released` hears of every job; `on_queue_freed` when a queue may have a next.
+    """
+
+    def __init__(
+        self,
+        connection: SteadyConnection,
+        schema: Schema,
+        worker_id: str,
+        *,
+        on_released: OnReleased,
+        on_queue_freed: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._worker_id = worker_id
+        self._on_released = on_released
+        self._on_queue_freed = on_queue_freed
+        self._waiting: list[Pair] = []
+        self._sending: list[Pair] = []
+        self._blocked: dict[int, Pair] = {}
+        self._wakeup = Wakeup()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def backlog(self) -> int:
+        """How many outcomes are not stored yet."""
+        return len(self._waiting) + len(self._sending) + len(self._blocked)
+
+    @property
+    def unreleased(self) -> list[ClaimedJob]:
+        """The jobs whose outcomes are not stored yet."""
+        return [job for job, _ in (*self._waiting, *self._sending, *self._blocked.values())]
+
+    def put(self, job: ClaimedJob, outcome: Outcome) -> None:
+        """Store what became of a job, soon."""
+        self._waiting.append((job, outcome))
+        self._empty.clear()
+        self._wakeup()
+
+    async def wait_empty(self) -> None:
+        """Wait until all is stored."""
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Store outcomes until cancelled."""
+        while True:
+            await self._wakeup.wait()
+            while self._waiting:
+                self._sending, self._waiting = self._waiting[:_LARGEST], self._waiting[_LARGEST:]
+                await self._send(self._sending)
+                self._sending = []
+            self._settle()
+
+    async def _send(self, batch: list[Pair]) -> None:
+        completed = [(job, end) for job, end in batch if isinstance(end, Completed)]
+        unfinished = [(job, end) for job, end in batch if isinstance(end, Unfinished)]
+        if completed:
+            jobs = [job for job, _ in completed]
+            statement = release_completed(self._schema, worker_id=self._worker_id, jobs=jobs)
+            self._stored(completed, *await self._persist(statement))
+        if unfinished:
+            await self._send_unfinished(unfinished)
+
+    async def _send_unfinished(self, jobs: Sequence[tuple[ClaimedJob, Unfinished]]) -> None:
+        statement = release_unfinished(self._schema, worker_id=self._worker_id, jobs=jobs)
+        try:
+            stored, ambiguous = await self._persist(statement)
+        except DatabaseError as error:
+            # One of them holds what the database refuses. Each is sent alone, and the guilty one
+            # with a text that is sure to be taken.
+            if len(jobs) > 1:
+                for job in jobs:
+                    await self._send_unfinished([job])
+                return
+            await self._send_without_texts(*jobs[0], error)
+            return
+        self._stored(jobs, stored, ambiguous=ambiguous)
+
+    async def _send_without_texts(
+        self, job: ClaimedJob, end: Unfinished, error: DatabaseError
+    ) -> None:
+        logger.error("job %s: its outcome was refused: %s", job.id, error)
+        safe = Unfinished(end.verdict, _UNSTORABLE + ascii(str(error)), end.delay)
+        statement = release_unfinished(self._schema, worker_id=self._worker_id, jobs=[(job, safe)])
+        self._stored([(job, end)], *await self._persist(statement))
+
+    async def _persist(self, statement: Statement[dict[int, bool]]) -> tuple[dict[int, bool], bool]:
+        """Send it until it is answered.
+
+        Returns:
+            The answer, and whether an earlier try may have been carried out without answering.
+
+        Raises:
+            DatabaseError: the values were refused (SQLSTATE class 22 or 23).
+        """
+        ambiguous = False
+        delays = Backoff().delays()
+        while True:
+            try:
+                return await self._connection.run(statement), ambiguous
+            except DatabaseError as error:
+                if error.sqlstate is not None and error.sqlstate[:2] in {"22", "23"}:
+                    raise
+                ambiguous = True
+                delay = next(delays)
+                logger.warning(
+                    "cannot store the outcome of %d jobs, trying again in %.1f s: %s",
+                    self.backlog,
+                    delay,
+                    error,
+                )
+                await asyncio.sleep(delay)
+
+    def _stored(
+        self, pairs: Sequence[Pair], stored: dict[int, bool], ambiguous: bool = False
+    ) -> None:
+        queue_freed = False
+        for pair in pairs:
+            job, outcome = pair
+            answer = stored.get(job.id)
+            if answer is False:
+                self._try_again_later(pair)
+                continue
+            queue_freed = queue_freed or job.queue_id is not None
+            # After an ambiguous try a missing row is most likely our own doing.
+            self._report(job, outcome, lost=answer is None and not ambiguous)
+        if queue_freed:
+            self._on_queue_freed()
+
+    def _report(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
+        if lost:
+            logger.warning("%s; its outcome was not stored", JobLostError(job.id, self._worker_id))
+        self._on_released(job, outcome, lost=lost)
+
+    def _try_again_later(self, pair: Pair) -> None:
+        self._blocked[pair[0].id] = pair
+        self._loop.call_later(_BLOCKED_FOR, self._unblock, pair[0].id)
+
+    def _unblock(self, job_id: int) -> None:
+        self.put(*self._blocked.pop(job_id))
+
+    def _settle(self) -> None:
+        if not self.backlog:
+            self._empty.set()
+
+
+def interrupted(delay: float) -> Unfinished:
+    """The outcome of a job that the worker's shutdown cut off."""
+    return Unfinished(Verdict.REFUNDED, "Job recovered after worker interruption", delay)

@@ -1,0 +1,72 @@
+"""A connection that one loop of the worker has for itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, TypeVar
+
+from graphile_worker.database.executor import Connection, Database
+from graphile_worker.database.statement import Statement, nothing
+from graphile_worker.errors import ConnectionLostError
+
+T = TypeVar("T")
+
+HOT_PATH_SETTINGS: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",
+}
+"""For statements that always want the index: planned once, whatever the statistics say."""
+
+_ANSWER_WITHIN: Final = 30.0
+"""Seconds after which a server that does not answer counts as lost."""
+
+_DISCARD_PLANS: Final = Statement("discard_plans", "discard plans", (), nothing)
+
+
+class SteadyConnection:
+    """A dedicated connection that is opened when needed, and anew after it was lost.
+
+    For one user at a time. It does not retry: a statement whose connection is lost raises, since
+    only the caller knows whether it may have been carried out.
+    """
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = name
+        self._connection: Connection | None = None
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Send a statement.
+
+        Raises:
+            ConnectionLostError: the connection is gone, or the server did not answer within 30 s.
+        """
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                if self._connection is None:
+                    self._connection = await self._database.dedicated(
+                        self._name, settings=HOT_PATH_SETTINGS
+                    )
+                return await self._connection.run(statement)
+        except ConnectionLostError:
+            await self.aclose()
+            raise
+        except TimeoutError:
+            await self.aclose()
+            raise ConnectionLostError(
+                f"the database did not answer within {_ANSWER_WITHIN:.0f} s"
+            ) from None
+
+    async def discard_plans(self) -> None:
+        """Plan statements anew: a plan made while a table was empty is bad for a full one."""
+        await self.run(_DISCARD_PLANS)
+
+    async def aclose(self) -> None:
+        """Close the connection, if there is one; it opens again when used again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.aclose()

@@ -1,0 +1,77 @@
+"""The ids that stand for this worker's tasks in the tables."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Final
+
+from graphile_worker.database.executor import Database
+from graphile_worker.database.schema import Schema
+from graphile_worker.errors import DatabaseError
+from graphile_worker.queries.task_ids import register_tasks, waiting_unknown_tasks
+from graphile_worker.tasks.registry import TaskRegistry
+from graphile_worker.tasks.task import Task
+
+logger = logging.getLogger(__name__)
+
+_REFRESH_AFTER: Final = 60.0
+_TRIES: Final = 5
+
+
+class TaskIds:
+    """Tasks by the id of their identifier.
+
+    Another program's clean-up may delete an identifier that no job uses; the next job of that task
+    then has a new id, and a worker that only knows the old one would never see it. So an idle
+    worker looks again once a minute. The same look tells of due jobs whose task it does not know.
+    """
+
+    def __init__(self, database: Database, schema: Schema, registry: TaskRegistry) -> None:
+        self._database = database
+        self._schema = schema
+        self._registry = registry
+        self._tasks: dict[int, Task[Any]] = {}
+        self._refreshed = 0.0
+        self._reported: frozenset[str] = frozenset()
+        self.ids: list[int] = []
+        """All ids, as the claim wants them."""
+
+    def __getitem__(self, task_id: int) -> Task[Any]:
+        return self._tasks[task_id]
+
+    async def register(self) -> None:
+        """Look the identifiers up, creating those that are missing."""
+        identifiers = list(self._registry)
+        found: dict[int, str] = {}
+        for _ in range(_TRIES):
+            found = await self._database.run(register_tasks(self._schema, identifiers))
+            if len(found) >= len(identifiers):
+                break
+        # Ids that were known stay: jobs claimed with them may still be running.
+        self._tasks |= {id_: self._registry[identifier] for id_, identifier in found.items()}
+        self.ids = list(found)
+        self._refreshed = time.monotonic()
+
+    async def refresh_if_old(self) -> None:
+        """Once a minute, `register` and report tasks nobody here knows; never raises for a
+        database that is away."""
+        if time.monotonic() - self._refreshed < _REFRESH_AFTER:
+            return
+        try:
+            await self.register()
+            await self.report_unknown()
+        except DatabaseError as error:
+            self._refreshed = time.monotonic()
+            logger.warning("cannot refresh task ids: %s", error)
+
+    async def report_unknown(self) -> None:
+        """Warn, once for each, of tasks that have due jobs and that this worker does not know."""
+        waiting = await self._database.run(waiting_unknown_tasks(self._schema, self.ids))
+        fresh = [identifier for identifier in waiting if identifier not in self._reported]
+        self._reported |= frozenset(fresh)
+        if fresh:
+            logger.warning(
+                "jobs are due for tasks this worker does not know, and stay where they are: %s",
+                ", ".join(repr(identifier) for identifier in fresh),
+            )
