@@ -1,0 +1,373 @@
+-- New tables: narrow jobs that refer to tasks and queues by number, and know whether they are
+-- available, so that one small index answers the claim.
+
+lock table :GRAPHILE_WORKER_SCHEMA.jobs in access exclusive mode;
+lock table :GRAPHILE_WORKER_SCHEMA.job_queues in access exclusive mode;
+
+-- Jobs get new numbers below; a worker that runs one now could never release it. After four hours
+-- nobody is believed to be running it any more.
+do $body$
+declare
+  locked bigint;
+begin
+  select count(*) into locked
+  from :GRAPHILE_WORKER_SCHEMA.jobs as jobs
+  where jobs.locked_at > now() - interval '4 hours';
+  if locked > 0 then
+    raise exception 'locked jobs: %', locked using errcode = '55006';
+  end if;
+end;
+$body$;
+
+drop function :GRAPHILE_WORKER_SCHEMA.complete_job;
+drop function :GRAPHILE_WORKER_SCHEMA.fail_job;
+drop function :GRAPHILE_WORKER_SCHEMA.get_job;
+drop function :GRAPHILE_WORKER_SCHEMA.add_job;
+drop function :GRAPHILE_WORKER_SCHEMA.complete_jobs;
+drop function :GRAPHILE_WORKER_SCHEMA.permanently_fail_jobs;
+drop function :GRAPHILE_WORKER_SCHEMA.remove_job;
+drop function :GRAPHILE_WORKER_SCHEMA.reschedule_jobs;
+drop trigger _900_notify_worker on :GRAPHILE_WORKER_SCHEMA.jobs;
+drop function :GRAPHILE_WORKER_SCHEMA.tg_jobs__notify_new_jobs;
+
+alter table :GRAPHILE_WORKER_SCHEMA.jobs rename to jobs_legacy;
+alter table :GRAPHILE_WORKER_SCHEMA.job_queues rename to job_queues_legacy;
+
+create type :GRAPHILE_WORKER_SCHEMA.job_spec as (
+  identifier text,
+  payload json,
+  queue_name text,
+  run_at timestamptz,
+  max_attempts integer,
+  job_key text,
+  priority integer,
+  flags text[]
+);
+
+create table :GRAPHILE_WORKER_SCHEMA.tasks (
+  id integer
+    constraint tasks_id_not_null not null
+    generated always as identity (sequence name :GRAPHILE_WORKER_SCHEMA.tasks_id_seq)
+    constraint tasks_pkey primary key,
+  identifier text
+    constraint tasks_identifier_not_null not null
+    constraint tasks_identifier_key unique
+    constraint tasks_identifier_check check (length(identifier) <= 128)
+);
+
+create table :GRAPHILE_WORKER_SCHEMA.job_queues (
+  id integer
+    constraint job_queues_id_not_null not null
+    generated always as identity (sequence name :GRAPHILE_WORKER_SCHEMA.job_queues_id_seq)
+    constraint job_queues_pkey1 primary key,
+  queue_name text
+    constraint job_queues_queue_name_not_null1 not null
+    constraint job_queues_queue_name_key unique
+    constraint job_queues_queue_name_check check (length(queue_name) <= 128),
+  locked_at timestamptz,
+  locked_by text,
+  is_available boolean
+    generated always as (locked_at is null) stored
+    constraint job_queues_is_available_not_null not null
+);
+
+-- No foreign keys: rows of tasks and queues are collected while nothing refers to them, and a
+-- check on every insert of a job would cost more than it protects.
+create table :GRAPHILE_WORKER_SCHEMA.jobs (
+  id bigint
+    constraint jobs_id_not_null1 not null
+    generated always as identity (sequence name :GRAPHILE_WORKER_SCHEMA.jobs_id_seq1)
+    constraint jobs_pkey1 primary key,
+  job_queue_id integer,
+  task_id integer constraint jobs_task_id_not_null not null,
+  payload json default '{}'::json constraint jobs_payload_not_null1 not null,
+  priority smallint default 0 constraint jobs_priority_not_null1 not null,
+  run_at timestamptz default now() constraint jobs_run_at_not_null1 not null,
+  attempts smallint default 0 constraint jobs_attempts_not_null1 not null,
+  max_attempts smallint
+    default 25
+    constraint jobs_max_attempts_not_null1 not null
+    constraint jobs_max_attempts_check check (max_attempts >= 1),
+  last_error text,
+  created_at timestamptz default now() constraint jobs_created_at_not_null1 not null,
+  updated_at timestamptz default now() constraint jobs_updated_at_not_null1 not null,
+  key text
+    constraint jobs_key_key1 unique
+    constraint jobs_key_check check (length(key) > 0 and length(key) <= 512),
+  locked_at timestamptz,
+  locked_by text,
+  revision integer default 0 constraint jobs_revision_not_null1 not null,
+  flags jsonb,
+  is_available boolean
+    generated always as (locked_at is null and attempts < max_attempts) stored
+    constraint jobs_is_available_not_null not null
+);
+
+-- The claim reads in this order; its predicate must be spelled `is_available = true` to match.
+create index jobs_main_index
+  on :GRAPHILE_WORKER_SCHEMA.jobs (priority, run_at)
+  include (id, task_id, job_queue_id)
+  where (is_available = true);
+
+create index jobs_no_queue_index
+  on :GRAPHILE_WORKER_SCHEMA.jobs (priority, run_at)
+  include (id, task_id)
+  where (is_available = true and job_queue_id is null);
+
+-- Without policies this shuts out every role but the owner, superusers and BYPASSRLS roles.
+alter table :GRAPHILE_WORKER_SCHEMA.tasks enable row level security;
+alter table :GRAPHILE_WORKER_SCHEMA.job_queues enable row level security;
+alter table :GRAPHILE_WORKER_SCHEMA.jobs enable row level security;
+
+create function :GRAPHILE_WORKER_SCHEMA.tg_jobs__after_insert()
+returns trigger language plpgsql as $body$
+begin
+  perform pg_notify('jobs:insert', '');
+  return new;
+end;
+$body$;
+create trigger _900_after_insert after insert on :GRAPHILE_WORKER_SCHEMA.jobs
+  for each statement execute function :GRAPHILE_WORKER_SCHEMA.tg_jobs__after_insert();
+
+create function :GRAPHILE_WORKER_SCHEMA.add_jobs(
+  specs :GRAPHILE_WORKER_SCHEMA.job_spec[],
+  job_key_preserve_run_at boolean default false
+) returns setof :GRAPHILE_WORKER_SCHEMA.jobs language plpgsql as $body$
+begin
+  -- In name order, so that two sessions that add the same new names cannot deadlock.
+  insert into :GRAPHILE_WORKER_SCHEMA.tasks (identifier)
+    select distinct spec.identifier from unnest(specs) as spec order by 1
+    on conflict do nothing;
+
+  insert into :GRAPHILE_WORKER_SCHEMA.job_queues (queue_name)
+    select distinct spec.queue_name
+    from unnest(specs) as spec
+    where spec.queue_name is not null
+    order by 1
+    on conflict do nothing;
+
+  -- A job that is running, or has failed for good, gives up its key: it stays as it is but will
+  -- not be retried, and the new job takes the key.
+  update :GRAPHILE_WORKER_SCHEMA.jobs as jobs
+    set key = null, attempts = jobs.max_attempts, updated_at = now()
+    from unnest(specs) as spec
+    where spec.job_key is not null
+    and jobs.key = spec.job_key
+    and jobs.is_available is not true;
+
+  return query
+    insert into :GRAPHILE_WORKER_SCHEMA.jobs as jobs (
+      job_queue_id, task_id, payload, run_at, max_attempts, key, priority, flags
+    )
+    select
+      queues.id,
+      tasks.id,
+      coalesce(spec.payload, '{}'::json),
+      coalesce(spec.run_at, now()),
+      coalesce(spec.max_attempts, 25::smallint),
+      spec.job_key,
+      coalesce(spec.priority, 0::smallint),
+      (select jsonb_object_agg(flag, true) from unnest(spec.flags) as flag)
+    from unnest(specs) as spec
+    join :GRAPHILE_WORKER_SCHEMA.tasks as tasks on tasks.identifier = spec.identifier
+    left join :GRAPHILE_WORKER_SCHEMA.job_queues as queues
+      on queues.queue_name = spec.queue_name
+    on conflict (key) do update set
+      job_queue_id = excluded.job_queue_id,
+      task_id = excluded.task_id,
+      payload = excluded.payload,
+      -- Once an attempt was made the old time is past; only then is it replaced.
+      run_at = case
+        when job_key_preserve_run_at and jobs.attempts = 0 then jobs.run_at
+        else excluded.run_at
+      end,
+      max_attempts = excluded.max_attempts,
+      priority = excluded.priority,
+      flags = excluded.flags,
+      revision = jobs.revision + 1,
+      attempts = 0,
+      last_error = null,
+      updated_at = now()
+    where jobs.locked_at is null
+    returning jobs.*;
+end;
+$body$;
+
+create function :GRAPHILE_WORKER_SCHEMA.add_job(
+  identifier text,
+  payload json default null,
+  queue_name text default null,
+  run_at timestamptz default null,
+  max_attempts integer default null,
+  job_key text default null,
+  priority integer default null,
+  flags text[] default null,
+  job_key_mode text default 'replace'
+) returns :GRAPHILE_WORKER_SCHEMA.jobs language plpgsql as $body$
+declare
+  job :GRAPHILE_WORKER_SCHEMA.jobs;
+begin
+  if add_job.job_key is null
+    or add_job.job_key_mode is null
+    or add_job.job_key_mode in ('replace', 'preserve_run_at')
+  then
+    select added.* into job
+    from :GRAPHILE_WORKER_SCHEMA.add_jobs(
+      array[(
+        add_job.identifier,
+        add_job.payload,
+        add_job.queue_name,
+        add_job.run_at,
+        add_job.max_attempts::smallint,
+        add_job.job_key,
+        add_job.priority::smallint,
+        add_job.flags
+      ):::GRAPHILE_WORKER_SCHEMA.job_spec],
+      coalesce(add_job.job_key_mode = 'preserve_run_at', false)
+    ) as added
+    limit 1;
+    return job;
+  end if;
+
+  if add_job.job_key_mode <> 'unsafe_dedupe' then
+    raise exception
+      'Invalid job_key_mode value, expected ''replace'', ''preserve_run_at'' or ''unsafe_dedupe''.'
+      using errcode = 'GWBKM';
+  end if;
+
+  -- Parameters are written with the function's name throughout: columns have the same names.
+  insert into :GRAPHILE_WORKER_SCHEMA.tasks (identifier)
+    values (add_job.identifier)
+    on conflict do nothing;
+
+  if add_job.queue_name is not null then
+    insert into :GRAPHILE_WORKER_SCHEMA.job_queues (queue_name)
+      values (add_job.queue_name)
+      on conflict do nothing;
+  end if;
+
+  -- "unsafe": whatever state the job with this key is in, running or failed, it stays alone.
+  insert into :GRAPHILE_WORKER_SCHEMA.jobs as jobs (
+    job_queue_id, task_id, payload, run_at, max_attempts, key, priority, flags
+  )
+  select
+    queues.id,
+    tasks.id,
+    coalesce(add_job.payload, '{}'::json),
+    coalesce(add_job.run_at, now()),
+    coalesce(add_job.max_attempts::smallint, 25::smallint),
+    add_job.job_key,
+    coalesce(add_job.priority::smallint, 0::smallint),
+    (select jsonb_object_agg(flag, true) from unnest(add_job.flags) as flag)
+  from :GRAPHILE_WORKER_SCHEMA.tasks as tasks
+  left join :GRAPHILE_WORKER_SCHEMA.job_queues as queues
+    on queues.queue_name = add_job.queue_name
+  where tasks.identifier = add_job.identifier
+  on conflict (key) do update set revision = jobs.revision + 1, updated_at = now()
+  returning jobs.* into job;
+
+  return job;
+end;
+$body$;
+
+create function :GRAPHILE_WORKER_SCHEMA.remove_job(job_key text)
+returns :GRAPHILE_WORKER_SCHEMA.jobs language plpgsql strict as $body$
+declare
+  job :GRAPHILE_WORKER_SCHEMA.jobs;
+begin
+  delete from :GRAPHILE_WORKER_SCHEMA.jobs as jobs
+    where jobs.key = remove_job.job_key
+    and (jobs.locked_at is null or jobs.locked_at < now() - interval '4 hours')
+    returning jobs.* into job;
+  if found then
+    return job;
+  end if;
+
+  -- It is running: let it end, but never retry it, and set its key free.
+  update :GRAPHILE_WORKER_SCHEMA.jobs as jobs
+    set key = null, attempts = jobs.max_attempts, updated_at = now()
+    where jobs.key = remove_job.job_key
+    returning jobs.* into job;
+  return job;
+end;
+$body$;
+
+-- The functions below leave a job alone while its lock is younger than four hours: it is running.
+
+create function :GRAPHILE_WORKER_SCHEMA.complete_jobs(job_ids bigint[])
+returns setof :GRAPHILE_WORKER_SCHEMA.jobs language sql as $body$
+  delete from :GRAPHILE_WORKER_SCHEMA.jobs as jobs
+    where jobs.id = any(complete_jobs.job_ids)
+    and (jobs.locked_at is null or jobs.locked_at < now() - interval '4 hours')
+    returning jobs.*;
+$body$;
+
+create function :GRAPHILE_WORKER_SCHEMA.permanently_fail_jobs(
+  job_ids bigint[],
+  error_message text default null
+) returns setof :GRAPHILE_WORKER_SCHEMA.jobs language sql as $body$
+  update :GRAPHILE_WORKER_SCHEMA.jobs as jobs
+    set
+      last_error = coalesce(permanently_fail_jobs.error_message, 'Manually marked as failed'),
+      attempts = jobs.max_attempts,
+      updated_at = now()
+    where jobs.id = any(permanently_fail_jobs.job_ids)
+    and (jobs.locked_at is null or jobs.locked_at < now() - interval '4 hours')
+    returning jobs.*;
+$body$;
+
+-- Parameters are written with the function's name: in SQL functions a bare name is the column.
+create function :GRAPHILE_WORKER_SCHEMA.reschedule_jobs(
+  job_ids bigint[],
+  run_at timestamptz default null,
+  priority integer default null,
+  attempts integer default null,
+  max_attempts integer default null
+) returns setof :GRAPHILE_WORKER_SCHEMA.jobs language sql as $body$
+  update :GRAPHILE_WORKER_SCHEMA.jobs as jobs
+    set
+      run_at = coalesce(reschedule_jobs.run_at, jobs.run_at),
+      priority = coalesce(reschedule_jobs.priority::smallint, jobs.priority),
+      attempts = coalesce(reschedule_jobs.attempts::smallint, jobs.attempts),
+      max_attempts = coalesce(reschedule_jobs.max_attempts::smallint, jobs.max_attempts),
+      updated_at = now()
+    where jobs.id = any(reschedule_jobs.job_ids)
+    and (jobs.locked_at is null or jobs.locked_at < now() - interval '4 hours')
+    returning jobs.*;
+$body$;
+
+insert into :GRAPHILE_WORKER_SCHEMA.job_queues (queue_name)
+  select distinct legacy.queue_name
+  from :GRAPHILE_WORKER_SCHEMA.jobs_legacy as legacy
+  where legacy.queue_name is not null;
+
+insert into :GRAPHILE_WORKER_SCHEMA.tasks (identifier)
+  select distinct legacy.task_identifier
+  from :GRAPHILE_WORKER_SCHEMA.jobs_legacy as legacy;
+
+-- In the old order, so that the new numbers keep it. What does not fit a smallint fails here.
+insert into :GRAPHILE_WORKER_SCHEMA.jobs (
+  job_queue_id, task_id, payload, priority, run_at, attempts, max_attempts, last_error,
+  created_at, updated_at, key, revision, flags
+)
+select
+  queues.id,
+  tasks.id,
+  legacy.payload,
+  legacy.priority::smallint,
+  legacy.run_at,
+  legacy.attempts::smallint,
+  legacy.max_attempts::smallint,
+  legacy.last_error,
+  legacy.created_at,
+  legacy.updated_at,
+  legacy.key,
+  legacy.revision,
+  legacy.flags
+from :GRAPHILE_WORKER_SCHEMA.jobs_legacy as legacy
+join :GRAPHILE_WORKER_SCHEMA.tasks as tasks on tasks.identifier = legacy.task_identifier
+left join :GRAPHILE_WORKER_SCHEMA.job_queues as queues on queues.queue_name = legacy.queue_name
+order by legacy.id;
+
+drop table :GRAPHILE_WORKER_SCHEMA.jobs_legacy;
+drop table :GRAPHILE_WORKER_SCHEMA.job_queues_legacy;
