@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from graphile_worker.database.statement import Statement
 
@@ -38,8 +38,19 @@ class Connection(Executor, Protocol):
         """Send several statements, without arguments, as one simple query."""
         ...
 
-    def transaction(self) -> AbstractAsyncContextManager[None]:
-        """A READ COMMITTED transaction: commits at the end, rolls back on any exception."""
+    @property
+    def raw(self) -> Any:
+        """The driver's own connection, for SQL that is not ours."""
+        ...
+
+    def transaction(self, *, lent: bool = False) -> AbstractAsyncContextManager[None]:
+        """A READ COMMITTED transaction: commits at the end, rolls back on any exception.
+
+        Args:
+            lent: the SQL inside is a handler's, sent through `raw`: it finds its tables on the
+                search path of the role, and its times in the time zone of the role. Statements
+                of ours do no harm in it, since they qualify every name.
+        """
         ...
 
     async def listen(self, channel: str, callback: Callable[[str], None]) -> None:

@@ -1,135 +1,66 @@
-"""The port of `database/`, on asyncpg."""
+"""A pool of asyncpg connections, as the port's `Database`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from graphile_worker.database.statement import Statement
+from graphile_worker.drivers import settings as session
+from graphile_worker.drivers.asyncpg_connection import (
+    AsyncpgConnection,
+    Borrowed,
+    PinnedConnection,
+    Pool,
+    forked,
+    give_back,
+)
 from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours
 from graphile_worker.drivers.opening import Opener
-from graphile_worker.drivers.opening import Raw as Owned
-from graphile_worker.errors import ConfigurationError, ConnectionLostError, DatabaseError
+from graphile_worker.drivers.sqlstate import READ_ONLY
+from graphile_worker.errors import ConnectionLostError, DatabaseError
 
 T = TypeVar("T")
-Raw: TypeAlias = "Owned | PoolConnectionProxy[asyncpg.Record]"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-CLOSE_SECONDS = 2.0
-"""How long a connection may take to say goodbye; over a dead link it would take for ever."""
-POOL_CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+"""How long closing waits for connections that are still in use."""
 ACQUIRE_SECONDS = 30.0
 """How long to wait for a free connection: for ever would hide a pool that waits for itself."""
 
 
-class AsyncpgConnection:
-    """One connection, of ours or borrowed from a pool."""
-
-    def __init__(
-        self, raw: Raw, *, release: Callable[[], Any] | None = None, preamble: str | None = None
-    ) -> None:
-        self.raw = raw
-        self._release = release
-        self._preamble = preamble
-        self._process = os.getpid()
-
-    async def run(self, statement: Statement[T]) -> T:
-        """Send the statement. The hot path of a worker: nothing may be added here lightly."""
-        if self._process != os.getpid():
-            raise forked(self._process)
-        try:
-            rows = await self.raw.fetch(statement.text, *statement.args)
-        except DRIVER_ERRORS as error:
-            raise ours(error) from error
-        return statement.decode(rows)
-
-    async def script(self, text: str) -> None:
-        """Send several statements, without arguments, as one simple query."""
-        if self._process != os.getpid():
-            raise forked(self._process)
-        try:
-            await self.raw.execute(text)
-        except DRIVER_ERRORS as error:
-            raise ours(error) from error
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """A READ COMMITTED transaction: commits at the end, rolls back on any exception."""
-        block = self.raw.transaction(isolation="read_committed")
-        if self._process != os.getpid():
-            raise forked(self._process)
-        try:
-            await block.start()
-            if self._preamble:
-                await self.raw.execute(self._preamble)
-        except DRIVER_ERRORS as error:
-            raise ours(error) from error
-        try:
-            yield
-        except BaseException:
-            with suppress(*DRIVER_ERRORS):
-                await block.rollback()
-            raise
-        try:
-            await block.commit()
-        except DRIVER_ERRORS as error:
-            raise ours(error) from error
-
-    async def listen(self, channel: str, callback: Callable[[str], None]) -> None:
-        """LISTEN on a channel; the callback gets each payload, on the event loop, in order."""
-        if self._process != os.getpid():
-            raise forked(self._process)
-
-        def notified(_raw: object, _pid: int, _channel: str, payload: object) -> None:
-            callback(str(payload))
-
-        try:
-            await self.raw.add_listener(channel, notified)
-        except DRIVER_ERRORS as error:
-            raise ours(error) from error
-
-    def on_lost(self, callback: Callable[[], None]) -> None:
-        """Call back once, on the event loop, when the connection ends, however it ends."""
-        if self.raw.is_closed():
-            asyncio.get_running_loop().call_soon(callback)
-            return
-        self.raw.add_termination_listener(lambda _raw: callback())
-
-    async def aclose(self) -> None:
-        """Close it, or give it back to the pool it came from."""
-        if self._release is not None:
-            release, self._release = self._release, None
-            await release()
-            return
-        await close_bounded(self.raw)
-
-
 class AsyncpgDatabase:
-    """A pool of connections to one database, of ours or the caller's."""
+    """Connections to one database, of ours or out of a caller's pool.
+
+    Out of a caller's pool, sessions are set up as the caller likes: our transactions set what
+    they need for themselves, single statements run under the caller's settings.
+    """
 
     def __init__(self, pool: Pool, opener: Opener | None = None) -> None:
         self._pool = pool
         self._opener = opener
         self._process = os.getpid()
+        ours_everywhere = opener is not None and opener.prepared_statements
+        self._preamble = None if ours_everywhere else session.local()
+        self._lent_preamble: str | None = None
+        self._lent_lock = asyncio.Lock()
 
     @classmethod
     def over_pool(cls, pool: Pool) -> AsyncpgDatabase:
-        """Over a pool that the caller owns: never closed here, and set up as the caller likes."""
+        """Over a pool that the caller owns and closes."""
         return cls(pool)
 
     @classmethod
     async def open(cls, opener: Opener, max_connections: int) -> AsyncpgDatabase:
-        """Make the pool, and its first connection, so that what is wrong is known at once."""
-        pool = await asyncpg.create_pool(
+        """Make the pool and its first connection, so that what is wrong is known at once."""
+        pool: Pool = await asyncpg.create_pool(
             min_size=0,
             max_size=max_connections,
-            connect=lambda *_, **__: opener.open(),
+            connect=lambda *_args, **_kwargs: opener.open(),
             reset=_nothing_to_reset,
         )
         database = cls(pool, opener)
@@ -157,62 +88,76 @@ class AsyncpgDatabase:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncpgConnection]:
         async with self._borrowed() as raw:
-            yield AsyncpgConnection(raw)
+            yield AsyncpgConnection(
+                raw, preamble=self._preamble, lent_preamble=self._read_lent_preamble
+            )
 
     async def dedicated(
-        self, name: str, *, settings: dict[str, str] | None = None
+        self, name: str, *, settings: Mapping[str, str] | None = None
     ) -> AsyncpgConnection:
-        """Open a connection outside the pool; over a caller's pool, pin one of its own."""
-        if self._opener is not None:
-            return AsyncpgConnection(await self._opener.open(name, settings))
-        raw = await self._acquire()
-        return AsyncpgConnection(raw, release=lambda: self._pool.release(raw))
+        """Open a connection outside the pool, in whatever event loop this is called.
+
+        Out of a caller's pool one is taken for as long as it is open; `settings` and `name` do
+        not apply to it.
+        """
+        if self._opener is None:
+            return PinnedConnection(
+                await self._acquire(), self._pool, preamble=self._preamble or ""
+            )
+        if self._process != os.getpid():
+            raise forked(self._process)
+        raw = await self._opener.open(name, settings=settings or {})
+        return AsyncpgConnection(raw, preamble=self._preamble)
 
     async def aclose(self) -> None:
         """Close all connections, within a bounded time; a caller's pool is left alone."""
         if self._opener is None or self._process != os.getpid():
             return
         try:
-            async with asyncio.timeout(POOL_CLOSE_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self._pool.close()
         except DRIVER_ERRORS:
             self._pool.terminate()
 
-    async def _acquire(self) -> PoolConnectionProxy[asyncpg.Record]:
-        if self._process != os.getpid():
-            raise forked(self._process)
-        try:
-            return await self._pool.acquire(timeout=ACQUIRE_SECONDS)
-        except TimeoutError as error:
-            raise DatabaseError("no free connection") from error
-        except DRIVER_ERRORS as error:
-            raise error if isinstance(error, ConnectionLostError) else ours(error) from error
-
     @asynccontextmanager
-    async def _borrowed(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+    async def _borrowed(self) -> AsyncIterator[Borrowed]:
         raw = await self._acquire()
         try:
             yield raw
+        except ConnectionLostError as error:
+            # A connection to what became a read-only server is alive, and of no use.
+            if self._opener is not None:
+                raw.terminate()
+                if error.sqlstate == READ_ONLY:
+                    await self._pool.expire_connections()
+            raise
         finally:
-            await self._pool.release(raw)
+            await give_back(self._pool, raw)
 
+    async def _acquire(self) -> Borrowed:
+        if self._process != os.getpid():
+            raise forked(self._process)
+        try:
+            # asyncpg's own time limit costs a task each time.
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                return await self._pool.acquire()
+        except TimeoutError as error:
+            raise DatabaseError(
+                f"none of the {self._pool.get_max_size()} connections became free within "
+                f"{ACQUIRE_SECONDS:.0f} s; allow more, or hold them for less time"
+            ) from error
+        except DRIVER_ERRORS as error:
+            raise ours(error) from error
 
-def forked(process: int) -> ConfigurationError:
-    """Two processes that write into one socket garble both conversations."""
-    return ConfigurationError(
-        f"this connection was opened by process {process}, and is used in process {os.getpid()}; "
-        "open connections after forking"
-    )
-
-
-async def close_bounded(raw: Raw) -> None:
-    """Close politely, but not for longer than `CLOSE_SECONDS`."""
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await raw.close(timeout=CLOSE_SECONDS)
-    except DRIVER_ERRORS:
-        raw.terminate()
+    async def _read_lent_preamble(self) -> str | None:
+        """SQL for a transaction that is lent to a handler; asked of the server once."""
+        if self._opener is None or self._preamble is not None:
+            return None  # the session is not set up by us, so there is nothing to give back
+        async with self._lent_lock:
+            if self._lent_preamble is None:
+                self._lent_preamble = session.lent(await self._opener.settings_of_the_role())
+        return self._lent_preamble
 
 
 async def _nothing_to_reset(_raw: object) -> None:
-    """Sessions of ours leave no state behind, so the pool need not ask for a reset."""
+    """Sessions of ours leave no state behind, so no query is spent on resetting them."""

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+
 import asyncpg
 
-from graphile_worker.drivers.sqlstate import database_error
+from graphile_worker.drivers.dsn import Endpoint, Target
+from graphile_worker.drivers.sqlstate import (
+    PROTOCOL_VIOLATION,
+    UNKNOWN_DATABASE,
+    database_error,
+    is_wrong_login,
+)
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 
 DRIVER_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
-    OSError,  # TimeoutError and ConnectionError are kinds of it
+    OSError,  # TimeoutError, ssl.SSLError and our ConnectionLostError are kinds of it
 )
 """What a call into asyncpg raises, programming errors of ours aside."""
 
@@ -19,8 +28,18 @@ _GONE = ("connection is closed", "pool is clos", "connection has been released")
 """asyncpg has no class of its own for these; its texts are not localised."""
 
 
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (asyncpg.TargetServerAttributeNotMatched, "not what target_session_attrs asks for"),
+    (socket.gaierror, "unknown host name"),
+    (TimeoutError, "no answer in time"),
+    (ConnectionRefusedError, "connection refused"),
+)
+
+
 def ours(error: Exception) -> DatabaseError:
     """The same failure as a `DatabaseError`; raise it `from` the original."""
+    if isinstance(error, DatabaseError):
+        return error
     if isinstance(error, asyncpg.PostgresError):
         return database_error(
             error.message or str(error),
@@ -29,9 +48,63 @@ def ours(error: Exception) -> DatabaseError:
             hint=error.hint,
             constraint=error.constraint_name,
         )
-    text = " ".join(str(error).split())
+    text = one_line(error)
     if isinstance(error, TimeoutError):
-        return ConnectionLostError(text or "PostgreSQL did not answer in time")
+        return ConnectionLostError("PostgreSQL did not answer in time")
     if isinstance(error, OSError) or any(words in text for words in _GONE):
-        return ConnectionLostError(text or type(error).__name__)
-    return DatabaseError(text or type(error).__name__)
+        return ConnectionLostError(text)
+    return DatabaseError(text)
+
+
+def refused(target: Target, endpoint: Endpoint, error: Exception) -> DatabaseError:
+    """The error for a server that answered, and said no."""
+    plain = ours(error)
+    state = plain.sqlstate
+    if is_wrong_login(state):
+        return DatabaseError(f"cannot log in as {target.user}@{endpoint}: {plain}", sqlstate=state)
+    if state == UNKNOWN_DATABASE:
+        return DatabaseError(
+            f"there is no database {target.database!r} at {endpoint}; "
+            f"create it with: createdb {target.database}",
+            sqlstate=state,
+        )
+    if state == PROTOCOL_VIOLATION and "startup parameter" in str(plain):
+        return DatabaseError(
+            f"{endpoint} is a connection pooler that refuses our session settings ({plain}); say "
+            "prepared_statements=False, or connect to PostgreSQL itself",
+            sqlstate=state,
+        )
+    return plain
+
+
+def unreachable(failures: list[tuple[Endpoint, Exception]]) -> ConnectionLostError:
+    """The error for hosts none of which could be used, with what became of each."""
+    # A host that was asked twice, for two kinds of server, is named once.
+    tried = ", ".join(f"{endpoint} ({why})" for endpoint, why in _reasons(failures).items())
+    last = ours(failures[-1][1])
+    question = "; is PostgreSQL running there?" if _is_network(failures[-1][1]) else ""
+    return ConnectionLostError(
+        f"cannot connect to PostgreSQL at {tried}{question}", sqlstate=last.sqlstate
+    )
+
+
+def one_line(error: Exception) -> str:
+    """The text of an error without line breaks, or at least its name."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _reasons(failures: list[tuple[Endpoint, Exception]]) -> dict[Endpoint, str]:
+    return {endpoint: _reason(error) for endpoint, error in failures}
+
+
+def _reason(error: Exception) -> str:
+    for kind, text in _REASONS:
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {one_line(error)}"
+    return error.strerror or one_line(error) if isinstance(error, OSError) else one_line(error)
+
+
+def _is_network(error: Exception) -> bool:
+    return isinstance(error, OSError) and not isinstance(error, ssl.SSLError)

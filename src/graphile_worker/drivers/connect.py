@@ -1,11 +1,23 @@
-"""The way in: a URL becomes a `Database`."""
+"""The way in: a connection string becomes a `Database`."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from graphile_worker.database.executor import Database
 from graphile_worker.drivers.dsn import resolve
+from graphile_worker.drivers.sqlstate import UNKNOWN_DATABASE, is_transient
+from graphile_worker.errors import ConfigurationError, DatabaseError
+from graphile_worker.runtime.retry import Backoff
+
+if TYPE_CHECKING:
+    from graphile_worker.drivers.asyncpg import AsyncpgDatabase
+    from graphile_worker.drivers.opening import Opener
+
+_log = logging.getLogger(__name__)
 
 
 async def connect(
@@ -15,11 +27,52 @@ async def connect(
     prepared_statements: bool = True,
     wait: timedelta | None = None,
 ) -> Database:
-    """Open a database and make sure that it answers."""
-    # Imported here so that reading a URL, or using a database of another kind, needs no asyncpg.
-    from graphile_worker.drivers.asyncpg import AsyncpgDatabase  # noqa: PLC0415
+    """Open a database and make sure that it answers.
+
+    Args:
+        url: a connection string in either form of libpq.
+        max_connections: the size of the pool; dedicated connections come on top.
+        prepared_statements: False behind a pooler that gives each transaction another session
+            (PgBouncer in transaction mode before 1.21, or without max_prepared_statements).
+        wait: how long to keep trying while the server is not there yet; None tries once.
+
+    Raises:
+        ConfigurationError: the connection string cannot be used.
+        ConnectionLostError: the server cannot be reached.
+        DatabaseError: the server refuses: a wrong password, an unknown database.
+    """
+    # Imported here so that reading a URL, or a database of another kind, needs no asyncpg.
     from graphile_worker.drivers.opening import Opener  # noqa: PLC0415
 
-    del wait
+    if max_connections < 1:
+        raise ConfigurationError(f"max_connections must be at least 1, got {max_connections}")
     opener = Opener(resolve(url), prepared_statements=prepared_statements)
+    if wait is None:
+        return await _open(opener, max_connections)
+    return await _open_until(opener, max_connections, wait)
+
+
+async def _open(opener: Opener, max_connections: int) -> AsyncpgDatabase:
+    from graphile_worker.drivers.asyncpg import AsyncpgDatabase  # noqa: PLC0415 (see connect)
+
     return await AsyncpgDatabase.open(opener, max_connections)
+
+
+async def _open_until(opener: Opener, max_connections: int, wait: timedelta) -> AsyncpgDatabase:
+    """Try again while trying again may help; the error of the last try is the answer."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait.total_seconds()
+    for delay in Backoff().delays():
+        try:
+            return await _open(opener, max_connections)
+        except DatabaseError as error:
+            if not _may_come(error) or loop.time() + delay > deadline:
+                raise
+            _log.warning("waiting for PostgreSQL: %s", error)
+        await asyncio.sleep(delay)
+    raise AssertionError  # the delays do not end
+
+
+def _may_come(error: DatabaseError) -> bool:
+    """Whether it is the server's start that is being waited for; a database is made last."""
+    return is_transient(error) or error.sqlstate == UNKNOWN_DATABASE

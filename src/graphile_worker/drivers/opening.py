@@ -1,127 +1,182 @@
-"""Open one connection: host after host, each with a time limit, and one clear error at the end."""
+"""Open one connection: host after host, each with a time limit, and one clear error at the end.
+
+asyncpg can walk a list of hosts itself, but under one time limit for all of them: a first host
+that does not answer would use it up. So it is given one host at a time.
+"""
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import os
+import random
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
-from urllib.parse import urlencode
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlencode
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
-from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours
+from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours, refused, unreachable
 from graphile_worker.drivers.dsn import Endpoint, Target
-from graphile_worker.drivers.settings import APPLICATION_NAME, after_connect, startup
-from graphile_worker.drivers.sqlstate import CANNOT_CONNECT_NOW, UNKNOWN_DATABASE, is_wrong_login
-from graphile_worker.errors import ConfigurationError, ConnectionLostError, DatabaseError
+from graphile_worker.drivers.settings import (
+    APPLICATION_NAME,
+    SHOW_OF_THE_ROLE,
+    after_connect,
+    startup,
+)
+from graphile_worker.drivers.sqlstate import CANNOT_CONNECT_NOW
+from graphile_worker.drivers.tcp import apply_keepalive
+from graphile_worker.errors import ConfigurationError
 
 Raw: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
-"""How long one host may take, unless the URL says `connect_timeout`."""
+"""How long one host may take, unless the connection string says `connect_timeout`."""
+
+_NO_SETTINGS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens connections of ours to one target; shared by a pool and its dedicated connections.
+    """Opens connections to one target; shared by a pool and the dedicated connections beside it.
 
     Holds no connection and belongs to no event loop: any loop, in any thread, may open with it.
+
+    Attributes:
+        target: where to connect.
+        prepared_statements: False behind a transaction pooler, where neither named statements
+            nor session settings outlive a transaction.
     """
 
     target: Target
     prepared_statements: bool = True
 
-    async def open(self, name: str | None = None, settings: dict[str, str] | None = None) -> Raw:
+    async def open(
+        self,
+        name: str | None = None,
+        *,
+        settings: Mapping[str, str] = _NO_SETTINGS,
+        own_settings: bool = True,
+    ) -> Raw:
         """Open one connection.
 
         Args:
             name: what it is for, shown in `application_name`.
             settings: server settings over those of `drivers.settings`.
+            own_settings: False leaves the session as the role and the database have it.
 
         Raises:
-            ConnectionLostError: no host can be reached, or none is as wanted.
+            ConnectionLostError: no host can be reached, or none is of the wanted kind.
             DatabaseError: a host answered and refuses: a wrong password, an unknown database.
-            ConfigurationError: the TLS files do not fit.
+            ConfigurationError: a TLS file cannot be used.
         """
+        if own_settings:
+            settings = {**self._startup(name), **settings}
         failures: list[tuple[Endpoint, Exception]] = []
-        for endpoint in self.target.endpoints:
+        for endpoint, kind in self._attempts():
             try:
-                return await self._attempt(endpoint, name, settings or {})
+                return await self._attempt(endpoint, kind, dict(settings))
             except asyncpg.ClientConfigurationError as error:
-                raise ConfigurationError(_one_line(error)) from error
-            except (*DRIVER_ERRORS, asyncpg.TargetServerAttributeNotMatched) as error:
-                if not _tries_next(error):
-                    raise self._refused(endpoint, error) from error
+                raise ConfigurationError(str(ours(error))) from error
+            except DRIVER_ERRORS as error:
+                if not _is_away(error):
+                    raise refused(self.target, endpoint, error) from error
                 failures.append((endpoint, error))
-        raise _unreachable(failures) from failures[-1][1]
+        raise unreachable(failures) from failures[-1][1]
 
-    async def _attempt(self, endpoint: Endpoint, name: str | None, settings: dict[str, str]) -> Raw:
+    async def settings_of_the_role(self) -> Sequence[str]:
+        """What `settings.lent` takes, asked of a session that has none of our settings."""
+        raw = await self.open(own_settings=False)
+        try:
+            return [str(value) for value in await raw.fetchrow(SHOW_OF_THE_ROLE) or ()]
+        except DRIVER_ERRORS as error:
+            raise ours(error) from error
+        finally:
+            raw.terminate()
+
+    def _startup(self, name: str | None) -> dict[str, str]:
+        base = self.target.application_name or APPLICATION_NAME
+        settings = startup(f"{base} {name}" if name else base, pooled=not self.prepared_statements)
+        options = {"options": self.target.options} if self.target.options else {}
+        return {**settings, **options}
+
+    def _attempts(self) -> list[tuple[Endpoint, SessionAttribute]]:
+        """Which hosts to try for which kind of server, in order."""
+        endpoints = list(self.target.endpoints)
+        if self.target.shuffled:
+            random.shuffle(endpoints)
+        wanted = SessionAttribute(self.target.target_session_attrs)
+        kinds = [wanted]
+        if wanted is SessionAttribute.prefer_standby:
+            kinds = [SessionAttribute.standby, SessionAttribute.any]
+        return [(endpoint, kind) for kind in kinds for endpoint in endpoints]
+
+    async def _attempt(
+        self, endpoint: Endpoint, kind: SessionAttribute, settings: dict[str, str]
+    ) -> Raw:
         target = self.target
-        base = target.application_name or APPLICATION_NAME
-        extra = {"options": target.options} if target.options else {}
-        raw: Raw = await asyncpg.connect(
-            dsn=f"postgresql://?{urlencode(target.tls)}" if target.tls else None,
-            host=endpoint.host,
-            port=endpoint.port,
-            user=target.user,
-            # None would send asyncpg looking for a pass file of its own.
-            password=endpoint.password or "",
-            database=target.database,
-            timeout=target.connect_timeout_seconds or DEFAULT_TIMEOUT_SECONDS,
-            statement_cache_size=100 if self.prepared_statements else 0,
-            server_settings=startup(
-                f"{base} {name}" if name else base,
-                pooled=not self.prepared_statements,
-                extra={**extra, **settings},
-            ),
-        )
-        more = after_connect(raw.get_server_version().major)
-        if more and self.prepared_statements:
-            await raw.execute(more)
+        async with asyncio.timeout(target.connect_timeout_seconds or DEFAULT_TIMEOUT_SECONDS):
+            raw: Raw = await asyncpg.connect(
+                host=endpoint.host,
+                port=endpoint.port,
+                user=target.user,
+                # None would send asyncpg looking for a pass file of its own.
+                password=endpoint.password or "",
+                database=target.database,
+                # One prepared statement a text; 0 also keeps asyncpg from naming statements.
+                statement_cache_size=100 if self.prepared_statements else 0,
+                server_settings=settings,
+                target_session_attrs=kind,
+                **_security(target, endpoint),
+            )
+            try:
+                await self._finish(raw)
+            except BaseException:
+                raw.terminate()
+                raise
         return raw
 
-    def _refused(self, endpoint: Endpoint, error: Exception) -> DatabaseError:
-        """The text for a server that answered no."""
-        plain = ours(error)
-        who = f"{self.target.user!r} at {endpoint}"
-        if is_wrong_login(plain.sqlstate):
-            return DatabaseError(f"cannot log in as {who}: {plain}", sqlstate=plain.sqlstate)
-        if plain.sqlstate == UNKNOWN_DATABASE:
-            return DatabaseError(
-                f"there is no database {self.target.database!r} at {endpoint}; "
-                f"create it with: createdb {self.target.database}",
-                sqlstate=plain.sqlstate,
-            )
-        return plain
+    async def _finish(self, raw: Raw) -> None:
+        """What the startup packet cannot do."""
+        if self.target.keepalive is not None:
+            transport: Any = raw._transport  # type: ignore[attr-defined]  # noqa: SLF001 (no public way)
+            apply_keepalive(transport, self.target.keepalive)
+        if self.prepared_statements:
+            more = after_connect(raw.get_server_version().major)
+            if more:
+                await raw.execute(more)
 
 
-def _tries_next(error: Exception) -> bool:
-    """Whether another host may do better: this one is away, or not yet up, or of another kind."""
+def _security(target: Target, endpoint: Endpoint) -> dict[str, Any]:
+    """TLS as asyncpg takes it: files only by a URL, and none at all for a Unix socket."""
+    if endpoint.is_socket:
+        return {**target.kerberos, "ssl": False}
+    for key in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
+        path = target.tls.get(key)
+        if path is not None and path != "system" and not os.access(path, os.R_OK):
+            raise ConfigurationError(f"{key}: the file {path!r} cannot be read")
+    if target.tls.get("sslrootcert") == "system":
+        tls: dict[str, Any] = {"ssl": _system_context(target.tls)}
+    else:
+        tls = {"dsn": f"postgresql://?{urlencode(target.tls, quote_via=quote)}"}
+    return {**target.kerberos, **tls, "direct_tls": target.direct_tls}
+
+
+def _system_context(tls: Mapping[str, str]) -> ssl.SSLContext:
+    """Certificates checked against those the operating system trusts; asyncpg knows only files."""
+    context = ssl.create_default_context()
+    if "sslcert" in tls:
+        context.load_cert_chain(
+            tls["sslcert"], tls.get("sslkey"), password=tls.get("sslpassword", "")
+        )
+    context.set_alpn_protocols(["postgresql"])
+    return context
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether another host may do better: this one is off, starting up, or of another kind."""
     if isinstance(error, asyncpg.PostgresError):
         return error.sqlstate == CANNOT_CONNECT_NOW
     return isinstance(error, OSError | asyncpg.TargetServerAttributeNotMatched)
-
-
-def _unreachable(failures: list[tuple[Endpoint, Exception]]) -> ConnectionLostError:
-    tried = ", ".join(f"{endpoint} ({_reason(error)})" for endpoint, error in failures)
-    return ConnectionLostError(
-        f"cannot connect to PostgreSQL at {tried}; is it running there?",
-        sqlstate=getattr(failures[-1][1], "sqlstate", None),
-    )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
-        return "unknown host name"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {_one_line(error)}"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return _one_line(error)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 APPLICATION_NAME: Final = "graphile-worker"
@@ -30,17 +31,25 @@ _SINCE: Final = ((14, "idle_session_timeout"), (17, "transaction_timeout"))
 """Timeouts that older servers do not know, and would refuse the connection for."""
 
 
-def startup(application_name: str, *, pooled: bool, extra: dict[str, str]) -> dict[str, str]:
+_OF_THE_ROLE: Final = ("search_path", "TimeZone", "DateStyle")
+"""What changes the meaning of SQL, and so is given back to SQL that is not ours."""
+
+SHOW_OF_THE_ROLE: Final = "select " + ", ".join(
+    f"pg_catalog.current_setting('{name}')" for name in _OF_THE_ROLE
+)
+"""Asks a session that we did not set up for what `lent` takes."""
+
+
+def startup(application_name: str, *, pooled: bool) -> dict[str, str]:
     """The settings of the startup packet: they cost no round trip, and RESET returns to them.
 
     Args:
         application_name: what the session is called in pg_stat_activity.
         pooled: whether a transaction pooler may stand between. PgBouncer refuses a packet with
-            settings it does not carry over, so it gets only those it does.
-        extra: more settings, over ours.
+            settings it does not carry over, so it gets only those it does; then the role's own
+            are in force for single statements, and `local` sets ours for each transaction.
     """
-    session = {} if pooled else _SESSION
-    return {"application_name": application_name, **_TRACKED, **session, **extra}
+    return {"application_name": application_name, **_TRACKED, **({} if pooled else _SESSION)}
 
 
 def after_connect(server_major: int) -> str | None:
@@ -50,15 +59,24 @@ def after_connect(server_major: int) -> str | None:
 
 
 def local() -> str:
-    """SQL that gives one transaction our settings, for sessions that are shared with others."""
-    names = {**_SESSION, "transaction_read_only": "off"}
-    return "; ".join(f"set local {name} = {value}" for name, value in _quoted(names))
+    """SQL that gives one transaction our settings, in a session that is shared with others."""
+    ours = {
+        name: value
+        for name, value in _SESSION.items()
+        if not name.startswith("default_")  # these would come too late for it
+    }
+    return _set_config({**ours, "transaction_read_only": "off"})
 
 
-def _quoted(settings: dict[str, str]) -> list[tuple[str, str]]:
-    """Values as SET wants them: a list of names stays a list, all else is a string."""
-    return [
-        (name, value if name == "search_path" else f"'{value}'")
+def lent(values: Sequence[str]) -> str:
+    """SQL that gives one transaction of ours the role's settings, as `SHOW_OF_THE_ROLE` told."""
+    return _set_config(dict(zip(_OF_THE_ROLE, values, strict=True)))
+
+
+def _set_config(settings: Mapping[str, str]) -> str:
+    """One round trip for all; until the end of the transaction."""
+    calls = (
+        "pg_catalog.set_config('{}', '{}', true)".format(name, value.replace("'", "''"))
         for name, value in settings.items()
-        if not name.startswith("default_transaction")
-    ]
+    )
+    return "select " + ", ".join(calls)
