@@ -13,6 +13,9 @@ BASELINE: Final = 18
 LATEST: Final = 20
 """The newest revision this version knows."""
 
+REGISTRY: Final = 20
+"""Rust's revision that makes the registry of workers; Node's of this number does not."""
+
 BREAKING: Final = frozenset({1, 3, 11, 13, 14, 16})
 """Revisions that workers of an older revision cannot work with."""
 
@@ -62,6 +65,12 @@ def upgrade(revision: int) -> Step:
     """From the revision before to this one."""
     text = _read(f"upgrade/{revision:06}.sql")
     return Step(claims=revision, reaches=revision, announced=True, text=text)
+
+
+def registry(revision: int) -> Step:
+    """The registry of workers, which Rust's revision 20 made, where Node's took the number."""
+    text = _read(f"upgrade/{REGISTRY:06}.sql")
+    return Step(claims=None, reaches=revision, announced=False, text=text)
 
 
 def state_query() -> str:

@@ -19,7 +19,7 @@ from graphile_worker.errors import (
     MigrationError,
 )
 from graphile_worker.migrations import catalog
-from graphile_worker.migrations.catalog import BREAKING, LATEST, LOCKED_JOBS, Step
+from graphile_worker.migrations.catalog import BREAKING, LATEST, LOCKED_JOBS, REGISTRY, Step
 from graphile_worker.migrations.state import (
     SchemaState,
     grant_owner,
@@ -52,6 +52,7 @@ class MigrationResult:
         before: the revision the schema was at; 0 when there was none.
         after: the revision it is at now.
         applied: the revisions this call applied; others may have applied some at the same time.
+            Where Node's revision 20 came first, ours is added to it and not listed.
         warnings: what an operator should know; also logged.
     """
 
@@ -116,7 +117,11 @@ def _next_step(state: SchemaState) -> Step | None:
         return catalog.add_breaking(revision)
     if revision == 0:
         return catalog.baseline()
-    return catalog.upgrade(revision + 1) if revision < LATEST else None
+    if revision < LATEST:
+        return catalog.upgrade(revision + 1)
+    if revision == REGISTRY and not state.has_registry:
+        return catalog.registry(revision)
+    return None
 
 
 async def _apply(connection: Connection, schema: Schema, step: Step) -> bool:
@@ -212,11 +217,11 @@ def _result(
     warnings = []
     if (newer := warn_newer(after, schema)) is not None:
         warnings.append(newer)
-    if applied and before.breaking_revision == _NODES_19:
+    if after.breaking_revision == _NODES_19 and after.has_registry and not before.has_registry:
         warnings.append(
-            f"revision 19 of the schema {schema.name!r} is Node's, whose functions are kept: "
-            "adding a job for a key that is being claimed at that moment may store nothing "
-            "(JobNotAddedError)"
+            f"the schema {schema.name!r} was at Node's revision {before.revision}: the registry of "
+            "workers was added, and Node's functions were kept. Adding a job for a key that is "
+            "being claimed at that moment may store nothing (JobNotAddedError)"
         )
         _log.warning("%s", warnings[-1])
     if applied:

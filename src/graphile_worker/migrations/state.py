@@ -34,6 +34,7 @@ class SchemaState:
         revision: the highest in the ledger; None when there is no row, or none that we may see.
         breaking_revision: the highest breaking one.
         jobs_owner: who owns the table of jobs; None when it is not there under its present name.
+        has_registry: whether there is a table of workers, which not every revision 20 made.
         is_blind: row level security hides all rows from this role.
     """
 
@@ -48,6 +49,7 @@ class SchemaState:
     revision: int | None
     breaking_revision: int | None
     jobs_owner: str | None
+    has_registry: bool
     is_blind: bool
 
 

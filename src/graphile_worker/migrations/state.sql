@@ -54,4 +54,5 @@ select
   (select (revision ->> 'latest')::integer from revisions),
   (select (revision ->> 'breaking')::integer from revisions),
   (select owner from tables where relname = '_private_jobs'),
+  exists (select from tables where relname = '_private_workers'),
   exists (select from tables where relrowsecurity and row_security_active(tables.oid))

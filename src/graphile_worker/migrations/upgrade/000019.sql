@@ -1,7 +1,8 @@
 -- Adding a job for a key never loses it, and says so if no job came out.
 --
 -- The meaning of this number in the Rust implementation. Node's revision 19 changes nothing in the
--- database; where Node was first, its row and its functions stay.
+-- database; where Node was first, its row and its functions stay. Ours beyond Rust: names that are
+-- known already take no numbers from their sequences, which Node's revision 20 does too.
 
 create or replace function :GRAPHILE_WORKER_SCHEMA.add_jobs(
   specs :GRAPHILE_WORKER_SCHEMA.job_spec[],
@@ -26,15 +27,27 @@ begin
   order by jobs.key
   for update;
 
-  -- In name order, so that two sessions that add the same new names cannot deadlock.
+  -- Only the missing ones: a conflict, too, takes a number from the sequence, and those end at
+  -- 2^31; from then on nothing could be added. In name order, so that two sessions that add the
+  -- same new names cannot deadlock.
   insert into :GRAPHILE_WORKER_SCHEMA._private_tasks (identifier)
-    select distinct spec.identifier from unnest(specs) as spec order by 1
+    select distinct spec.identifier
+    from unnest(specs) as spec
+    where not exists (
+      select from :GRAPHILE_WORKER_SCHEMA._private_tasks as tasks
+      where tasks.identifier = spec.identifier
+    )
+    order by 1
     on conflict do nothing;
 
   insert into :GRAPHILE_WORKER_SCHEMA._private_job_queues (queue_name)
     select distinct spec.queue_name
     from unnest(specs) as spec
     where spec.queue_name is not null
+    and not exists (
+      select from :GRAPHILE_WORKER_SCHEMA._private_job_queues as queues
+      where queues.queue_name = spec.queue_name
+    )
     order by 1
     on conflict do nothing;
 
@@ -145,14 +158,21 @@ begin
 
   -- Parameters are written with the function's name throughout: columns have the same names.
   insert into :GRAPHILE_WORKER_SCHEMA._private_tasks (identifier)
-    values (add_job.identifier)
+    select add_job.identifier
+    where not exists (
+      select from :GRAPHILE_WORKER_SCHEMA._private_tasks as tasks
+      where tasks.identifier = add_job.identifier
+    )
     on conflict do nothing;
 
-  if add_job.queue_name is not null then
-    insert into :GRAPHILE_WORKER_SCHEMA._private_job_queues (queue_name)
-      values (add_job.queue_name)
-      on conflict do nothing;
-  end if;
+  insert into :GRAPHILE_WORKER_SCHEMA._private_job_queues (queue_name)
+    select add_job.queue_name
+    where add_job.queue_name is not null
+    and not exists (
+      select from :GRAPHILE_WORKER_SCHEMA._private_job_queues as queues
+      where queues.queue_name = add_job.queue_name
+    )
+    on conflict do nothing;
 
   -- "unsafe": whatever state the job with this key is in, running or failed, it stays alone.
   insert into :GRAPHILE_WORKER_SCHEMA._private_jobs as jobs (

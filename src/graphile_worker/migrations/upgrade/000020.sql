@@ -1,4 +1,8 @@
 -- Workers that say "alive", so that the jobs of dead ones can be found and given back.
+--
+-- The meaning of this number in the Rust implementation. Node's revision 20 changes two functions;
+-- where Node was first, the runner sends this text all the same, without touching the ledger. The
+-- table comes first: of two runners that do so at once, one fails on it and looks again.
 
 -- No row level security here, unlike the older tables: that is how the revision is defined.
 create table :GRAPHILE_WORKER_SCHEMA._private_workers (
