@@ -56,7 +56,7 @@ def tell(payload):
         payload=payload,
         cwd=str(Path.cwd()),
         path=sys.path,
-        argv=sys.argv[1:],
+        argv=sys.argv,
         modules=sorted(sys.modules),
         signals=[repr(signal.getsignal(number)) for number in (signal.SIGUSR1, signal.SIGPIPE)],
         looping=asyncio._get_running_loop() is not None,

@@ -29,10 +29,8 @@ from graphile_worker.worker.task_path import TaskPath
 _PROGRAM: Final = """\
 import json, sys
 graphile_worker_child = True
-sys.path[:] = json.loads(sys.argv[3])
+connection, lifeline, sys.path[:], sys.argv[:] = map(json.loads, sys.argv[1:])
 from graphile_worker.worker.process_child import main
-connection, lifeline = int(sys.argv[1]), int(sys.argv[2])
-sys.argv[1:] = []
 main(connection, lifeline)
 """
 _SECONDS_TO_DIE: Final = 1.0
@@ -167,7 +165,7 @@ class ProcessHandle:
     def _spawn(self, theirs: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
         fds = theirs.fileno(), lifeline
         options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (as multiprocessing does)
-        arguments = [*map(str, fds), json.dumps(sys.path)]
+        arguments = map(json.dumps, (*fds, sys.path, sys.argv))
         try:
             return subprocess.Popen(  # noqa: S603 (our own interpreter and program)
                 [sys.executable, *options, "-c", _PROGRAM, *arguments],
