@@ -1,0 +1,74 @@
+"""A TCP port in front of a server's Unix socket: a network that a test can break."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+SSL_REQUEST = struct.pack("!ll", 8, 80877103)
+
+
+class Relay:
+    """Passes bytes on until it is told to stop answering, or to hang up."""
+
+    def __init__(self, target: Path, *, tls: ssl.SSLContext | None = None) -> None:
+        self._target = target
+        self._tls = tls
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self.port = 0
+        self.accepted = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        self._server.close()
+        self.hang_up()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def freeze(self) -> None:
+        """Accept, and never answer: a black-holed link."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        self._flowing.set()
+
+    def hang_up(self) -> None:
+        """Drop every connection without a goodbye."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._writers.add(writer)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            if self._tls is not None:
+                assert await reader.readexactly(8) == SSL_REQUEST
+                writer.write(b"S")
+                await writer.start_tls(self._tls)
+            back, forth = await asyncio.open_unix_connection(str(self._target))
+            self._writers.add(forth)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass(reader, forth))
+                both.create_task(self._pass(back, writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(data)
+        writer.close()
