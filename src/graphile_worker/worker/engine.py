@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from typing import Any
 
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Completed, Outcome, Unfinished, Verdict
@@ -37,7 +39,9 @@ class Engine:
         self._concurrency = options.concurrency
         self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
         self._connections = [SteadyConnection(environment.database, name) for name in ("claim", "release")]
-        self.runner = JobRunner(options, environment, task_ids)
+        self.runner = JobRunner(
+            options, environment, task_ids, on_thread_returned=self._slot_freed
+        )
         self.slots = Slots(options.concurrency, self._run, self._slot_freed)
         self.releaser = Releaser(
             self._connections[1],
@@ -90,10 +94,16 @@ class Engine:
             self.slots.start(job)
 
     async def _run(self, job: ClaimedJob) -> None:
-        outcome, error = await self.runner.run(job)
-        if self._collect_errors and isinstance(error, Exception):
-            self.errors.append(error)
-        self.releaser.put(job, outcome)
+        run = await self.runner.run(job)
+        if self._collect_errors and isinstance(run.error, Exception):
+            run.error.add_note(f"in {self.runner.describe(job)}")
+            self.errors.append(run.error)
+        self.releaser.put(job, run.outcome)
+
+    def describe(self, task: asyncio.Task[Any]) -> str | None:
+        """What a task of the loop is doing, for the loop monitor."""
+        job = self.slots.job_of(task)
+        return None if job is None else self.runner.describe(job)
 
     def _slot_freed(self) -> None:
         if self.claimer.waits_for_room:

@@ -10,7 +10,6 @@ from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.adopt import adopt
 from graphile_worker.migrations.runner import migrate
-from graphile_worker.migrations.state import check_schema
 from graphile_worker.runtime.duration import duration
 from graphile_worker.worker.options import RESERVED_CONNECTIONS, WorkerOptions
 from graphile_worker.worker.run_job import check_executors
@@ -28,7 +27,6 @@ async def open_worker(options: WorkerOptions) -> Worker:
     async with AsyncExitStack() as stack:
         database = await _open(options, stack)
         await migrate(database, schema)
-        await check_schema(database, schema)
         direct = await _open_direct(options, stack) or database
         task_ids = TaskIds(database, schema, registry)
         await task_ids.register()

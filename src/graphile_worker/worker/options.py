@@ -27,7 +27,8 @@ ShutdownTrigger = Awaitable[object] | asyncio.Event
 """What starts a shutdown: an event that is set, or an awaitable that ends."""
 
 
-def _cpus() -> int:
+def cpus() -> int:
+    """How many logical CPUs this machine has."""
     return os.cpu_count() or 1
 
 
@@ -81,7 +82,7 @@ class WorkerOptions:
     """The schema with the worker's tables; created by `init()` where it is missing."""
     tasks: Iterable[object] = ()
     """The tasks this worker runs: `@task`, `@batch_task`, or classes with IDENTIFIER and `run`."""
-    concurrency: int = field(default_factory=_cpus)
+    concurrency: int = field(default_factory=cpus)
     """How many jobs run at once. Default: the logical CPUs; I/O-bound jobs want more."""
     poll_interval: Duration = timedelta(seconds=1)
     """How long an idle worker waits before it looks without being notified. Retries and jobs with

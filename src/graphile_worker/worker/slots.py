@@ -34,6 +34,10 @@ class Slots:
         """The jobs whose handlers have not ended."""
         return list(self._tasks.values())
 
+    def job_of(self, task: asyncio.Task[Any]) -> ClaimedJob | None:
+        """The job that an asyncio task runs. May be asked from any thread."""
+        return self._tasks.get(task)
+
     @property
     def free(self) -> int:
         """How many more jobs may start."""

@@ -146,7 +146,7 @@ class Worker:
         engine = self._engine()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
-            await stack.enter_async_context(LoopMonitor())
+            await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             group = await stack.enter_async_context(asyncio.TaskGroup())
             services = [group.create_task(engine.releaser.run(), name="release")]
             if self._options.use_notification_delivery:
@@ -172,7 +172,7 @@ class Worker:
         engine = self._engine(collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
-            await stack.enter_async_context(LoopMonitor())
+            await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             group = await stack.enter_async_context(asyncio.TaskGroup())
             releasing = group.create_task(engine.releaser.run(), name="release")
             try:

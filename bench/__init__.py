@@ -1,0 +1,1 @@
+"""Benchmarks: `./dev bench quick`. Ratios against a yardstick in the same run."""

@@ -1,0 +1,206 @@
+"""One job: decode the payload, call the handler, decide the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graphile_worker.errors import PermanentFailure, Snooze
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
+from graphile_worker.runtime.duration import duration
+from graphile_worker.runtime.shutdown import ShutdownState
+from graphile_worker.tasks.batch_results import batch_outcome
+from graphile_worker.tasks.context import Environment, SyncWorkerContext, WorkerContext
+from graphile_worker.tasks.error_text import error_text
+from graphile_worker.tasks.registry import TaskRegistry
+from graphile_worker.tasks.task import Task
+from graphile_worker.worker.call_result import CallResult, Raised
+from graphile_worker.worker.options import WorkerOptions, cpus, seconds
+from graphile_worker.worker.process_pool import ProcessPool
+from graphile_worker.worker.releaser import interrupted
+from graphile_worker.worker.task_ids import TaskIds
+from graphile_worker.worker.task_path import task_path
+from graphile_worker.worker.thread_pool import ThreadPool
+
+logger = logging.getLogger(__name__)
+
+
+def check_executors(registry: TaskRegistry) -> None:
+    """Refuse, before anything is connected, a process task that no other process could find."""
+    for task in registry.values():
+        if task.executor == "process":
+            task_path(task)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run ended, and what was raised, if anything."""
+
+    outcome: Outcome
+    error: BaseException | None = None
+
+
+_DONE = Run(COMPLETED)
+
+
+class JobRunner:
+    """Runs handlers: on the loop, in threads, in processes.
+
+    Whatever a handler raises ends as an outcome of its job, `SystemExit` and `KeyboardInterrupt`
+    included: a job cannot stop its worker.
+    """
+
+    def __init__(
+        self,
+        options: WorkerOptions,
+        environment: Environment,
+        task_ids: TaskIds,
+        *,
+        on_thread_returned: Callable[[], None],
+    ) -> None:
+        self._environment = environment
+        self._task_ids = task_ids
+        self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
+        self._threads = ThreadPool(
+            options.thread_workers or options.concurrency, on_return=on_thread_returned
+        )
+        self._process_workers = options.process_workers
+        self._processes: ProcessPool | None = None
+
+    @property
+    def abandoned_threads(self) -> int:
+        """Threads that still run a handler whose job timed out or was interrupted."""
+        return self._threads.abandoned
+
+    async def aclose(self) -> None:
+        """End threads and processes; a thread that hangs is left behind."""
+        await self._threads.aclose()
+        if self._processes is not None:
+            await self._processes.aclose()
+
+    async def run(self, job: ClaimedJob) -> Run:
+        """Run a job to its outcome; never raises.
+
+        Cancel safety: cancelled during the shutdown, the job is interrupted and its attempt given
+        back; a cancellation of any other origin is a failure of the handler.
+        """
+        task = self._task_ids[job.task_id]
+        try:
+            return await self._call(task, job)
+        except asyncio.CancelledError as error:
+            if self._environment.shutdown.state is ShutdownState.ABORTING:
+                return Run(interrupted(self._retry_delay))
+            return self._failed(task, job, error)
+        except BaseException as error:  # noqa: BLE001 (a handler may raise anything)
+            return self._failed(task, job, error)
+
+    def describe(self, job: ClaimedJob) -> str:
+        """How a job is called in warnings."""
+        return f"job {job.id} ({self._task_ids[job.task_id].identifier})"
+
+    async def _call(self, task: Task[Any], job: ClaimedJob) -> Run:
+        if task.executor == "process":
+            return self._ended(task, job, await self._call_in_process(task, job))
+        if task.executor == "thread":
+            return self._ended(task, job, await self._call_in_thread(task, job))
+        arguments = self._arguments(task, job, WorkerContext)
+        if task.timeout is None:
+            returned = await task.fn(*arguments)
+        else:
+            returned = await _within(seconds(task.timeout), task.fn(*arguments))
+        return _DONE if not task.is_batch else self._batch_ended(task, job, returned)
+
+    def _arguments(
+        self,
+        task: Task[Any],
+        job: ClaimedJob,
+        context: type[WorkerContext | SyncWorkerContext],
+    ) -> list[Any]:
+        arguments: list[Any] = [task.decode(job.payload)] if task.takes_payload else []
+        if task.takes_context:
+            arguments.append(context(job, task.identifier, self._environment))
+        return arguments
+
+    async def _call_in_thread(self, task: Task[Any], job: ClaimedJob) -> CallResult[Any]:
+        # The payload is decoded in the thread: a large one would hold up the loop.
+        def call() -> Any:
+            return task.fn(*self._arguments(task, job, SyncWorkerContext))
+
+        timeout = None if task.timeout is None else seconds(task.timeout)
+        return await self._threads.call(call, name=self.describe(job), timeout=timeout)
+
+    async def _call_in_process(self, task: Task[Any], job: ClaimedJob) -> CallResult[None]:
+        if self._processes is None:
+            self._processes = ProcessPool(self._process_workers or cpus())
+        timeout = None if task.timeout is None else seconds(task.timeout)
+        return await self._processes.call(task_path(task), job.payload, timeout=timeout)
+
+    def _ended(self, task: Task[Any], job: ClaimedJob, result: CallResult[Any]) -> Run:
+        if isinstance(result, Raised):
+            return self._failed(task, job, result.error)
+        return _DONE if not task.is_batch else self._batch_ended(task, job, result.value)
+
+    def _batch_ended(self, task: Task[Any], job: ClaimedJob, returned: Any) -> Run:
+        outcome = batch_outcome(job.payload, returned)
+        if isinstance(outcome, Unfinished):
+            _log_failure(self.describe(job), job, outcome.error)
+            return Run(_with_backoff(outcome, task, job), JobFailedError(outcome.error or ""))
+        return _DONE
+
+    def _failed(self, task: Task[Any], job: ClaimedJob, error: BaseException) -> Run:
+        match error:
+            case Snooze():
+                return Run(Unfinished(Verdict.REFUNDED, None, max(0.0, seconds(error.delay))))
+            case PermanentFailure():
+                outcome = Unfinished(Verdict.EXHAUSTED, error_text(error))
+            case _:
+                outcome = _with_backoff(Unfinished(Verdict.SPENT, error_text(error)), task, job)
+        _log_failure(self.describe(job), job, outcome.error, error)
+        return Run(outcome, error)
+
+
+class JobFailedError(Exception):
+    """Stands for failed items of a batch where no single exception does."""
+
+
+async def _within(limit: float, handler: Any) -> Any:
+    """Await a handler with a timeout; its own `TimeoutError` is told from ours."""
+    deadline = asyncio.timeout(limit)
+    try:
+        async with deadline:
+            return await handler
+    except TimeoutError:
+        if deadline.expired():
+            raise TimeoutError(f"{limit:g} s") from None
+        raise
+
+
+def _with_backoff(outcome: Unfinished, task: Task[Any], job: ClaimedJob) -> Unfinished:
+    """The outcome with the task's own delay, where it has one."""
+    if task.backoff is None:
+        return outcome
+    try:
+        delay = duration("backoff", task.backoff(job.attempts))
+    except Exception:
+        logger.exception("the backoff of %r failed; using the default", task.identifier)
+        return outcome
+    return Unfinished(outcome.verdict, outcome.error, seconds(delay), outcome.payload)
+
+
+def _log_failure(
+    name: str, job: ClaimedJob, text: str | None, error: BaseException | None = None
+) -> None:
+    final = job.attempts >= job.max_attempts or isinstance(error, PermanentFailure)
+    logger.log(
+        logging.ERROR if final else logging.WARNING,
+        "%s failed for good (attempt %d of %d): %s" if final else "%s failed (attempt %d of %d): %s",
+        name,
+        job.attempts,
+        job.max_attempts,
+        text,
+        exc_info=error,
+    )
