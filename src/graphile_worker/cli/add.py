@@ -1,0 +1,120 @@
+"""`graphile-worker add`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import click
+
+from graphile_worker.cli.database import with_utils
+from graphile_worker.cli.instants import run_at
+from graphile_worker.cli.job_json import job_json
+from graphile_worker.cli.output import one_line, print_json
+from graphile_worker.cli.settings import Command, Settings
+from graphile_worker.errors import ConfigurationError, PayloadError
+from graphile_worker.jobs.definition import task_ref
+from graphile_worker.jobs.spec import SMALLINT, JobKeyMode, JobSpec
+from graphile_worker.payloads.codec import from_json
+
+_KEY_MODES = {mode.value.replace("_", "-"): mode for mode in JobKeyMode}
+
+
+class Given(TypedDict):
+    """The options; None or () where one was not given."""
+
+    payload: str | None
+    payload_file: str | None
+    queue: str | None
+    run_at: datetime | timedelta | None
+    max_attempts: int | None
+    key: str | None
+    job_key_mode: str | None
+    priority: int | None
+    flags: tuple[str, ...]
+
+
+@click.command("add", cls=Command)
+@click.argument("identifier", metavar="TASK")
+@click.option("--payload", metavar="JSON", help="What the job is given. [default: {}]")
+@click.option("--payload-file", metavar="PATH", help="The same from a file; - for stdin.")
+@click.option("--queue", metavar="NAME", help="Jobs of one queue run one after the other.")
+@click.option(
+    "--run-at",
+    metavar="TIME",
+    type=run_at,
+    help="Not before: RFC 3339, now, or +5m from now. [default: now]",
+)
+@click.option(
+    "--max-attempts",
+    metavar="N",
+    type=click.IntRange(1, SMALLINT.stop - 1),
+    help="How often it is tried. [default: 25]",
+)
+@click.option("--key", help="Names the job: adding it again changes it.")
+@click.option(
+    "--job-key-mode",
+    type=click.Choice(list(_KEY_MODES)),
+    help="What adding with an existing key does. [default: replace]",
+)
+@click.option(
+    "--priority",
+    metavar="N",
+    type=click.IntRange(SMALLINT.start, SMALLINT.stop - 1),
+    help="Lower numbers run first. [default: 0]",
+)
+@click.option("--flag", "flags", multiple=True, help="A mark of the job; may be repeated.")
+@click.pass_context
+def command(context: click.Context, identifier: str, **given: Unpack[Given]) -> None:
+    """Add a job of TASK, whether or not a worker knows that task yet."""
+    if given["payload"] is not None and given["payload_file"] is not None:
+        raise click.UsageError("give either --payload or --payload-file, not both")
+    if given["job_key_mode"] is not None and given["key"] is None:
+        raise click.UsageError("--job-key-mode needs --key")
+    settings = Settings.of(context)
+    spec = _spec(given)
+    task = task_ref(identifier, Any)
+    value = _payload(given["payload"], given["payload_file"])
+    job = with_utils(settings, lambda utils: utils.add_job(task, value, spec))
+    if settings.json:
+        print_json(job_json(job))
+    else:
+        click.echo(f"Added job {job.id} for task `{one_line(job.task_identifier)}`")
+
+
+def _spec(given: Given) -> JobSpec:
+    mode = given["job_key_mode"]
+    return JobSpec(
+        queue_name=given["queue"],
+        run_at=given["run_at"],
+        max_attempts=given["max_attempts"],
+        job_key=given["key"],
+        job_key_mode=None if mode is None else _KEY_MODES[mode],
+        priority=given["priority"],
+        flags=given["flags"] or None,
+    )
+
+
+def _payload(text: str | None, path: str | None) -> Any:
+    """The JSON value; a missing one is `{}`, as in SQL."""
+    if path is not None:
+        text = _read(path)
+    if text is None:
+        return {}
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise PayloadError(f"payload must be valid JSON: {error}") from error
+
+
+def _read(path: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise PayloadError(f"payload must be valid JSON: `{path}` is not UTF-8") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigurationError(f"failed to read payload file `{path}`: {reason}") from error

@@ -1,0 +1,76 @@
+"""The commands there are, each imported only when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from graphile_worker.cli.settings import global_options
+
+COMMANDS: Final = {
+    "migrate": ("migrate", "Create the schema, or bring it to the newest revision."),
+    "add": ("add", "Add a job."),
+    "list": ("list_jobs", "List jobs."),
+    "show": ("show", "Show one job."),
+    "stats": ("stats", "Count the jobs by state."),
+    "run": ("run", "Run a worker."),
+    "demo": ("demo", "See a worker at work, on a PostgreSQL that comes along."),
+}
+"""Name → module and first line of the help, so that `--help` imports no command."""
+
+
+class Commands(click.Group):
+    """The group `graphile-worker`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.params.extend(global_options(after_command=False))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer needs them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"graphile_worker.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    """Answer `--version`; the metadata is slow to import, so nobody else pays for it."""
+    if not value or context.resilient_parsing:
+        return
+    from importlib.metadata import version  # noqa: PLC0415
+
+    click.echo(f"graphile-worker {version('graphile-worker')}")
+    context.exit()
+
+
+_VERSION: Final = click.Option(
+    ["--version"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+
+commands = Commands(
+    name="graphile-worker",
+    help="Durable background jobs on PostgreSQL. Begin with: graphile-worker demo",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[_VERSION],
+)

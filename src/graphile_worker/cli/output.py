@@ -1,0 +1,63 @@
+"""What commands print: a table on a terminal, TSV in a pipe, JSON on request."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NAMED: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+
+
+def dumps(value: Any) -> str:
+    """JSON as we print it: indented, whole numbers of any size exact."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, indent=2, ensure_ascii=not utf8)
+
+
+def print_json(value: Any) -> None:
+    """An answer to `--json`."""
+    click.echo(dumps(value))
+
+
+def instant(value: datetime) -> str:
+    """RFC 3339 in UTC."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def one_line(value: object) -> str:
+    """A value for one cell; `-` for null.
+
+    Control characters are written out: a key or an error must neither break a line nor steer the
+    reader's terminal.
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return instant(value)
+    return _CONTROL.sub(lambda found: _NAMED.get(found[0], f"\\x{ord(found[0]):02x}"), str(value))
+
+
+def print_rows(
+    header: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[str] = ()
+) -> None:
+    """Rows for whoever reads: a table on a terminal, else TSV with a header.
+
+    Args:
+        header: the names of the columns.
+        rows: the values; see `one_line`.
+        numbers: columns to align on the right.
+    """
+    cells = [[one_line(value) for value in row] for row in rows]
+    if sys.stdout.isatty():
+        from graphile_worker.cli.tables import print_table  # noqa: PLC0415 (rich is slow)
+
+        print_table(header, cells, numbers=numbers)
+        return
+    click.echo("\n".join("\t".join(row) for row in [list(header), *cells]))

@@ -1,0 +1,165 @@
+"""The flags of `run`, and laying them over the options in the user's code."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final, TypedDict
+
+import click
+
+from graphile_worker.cli.durations import duration, positive_duration
+from graphile_worker.cli.settings import DEFAULT_SCHEMA, F, Settings
+from graphile_worker.worker.options import WorkerOptions
+
+_SHUTDOWN_FIELDS: Final = (
+    "listen_os_shutdown_signals",
+    "shutdown_signal",
+    "shutdown_grace_period",
+    "shutdown_interrupted_job_retry_delay",
+)
+"""What `WorkerOptions.shutdown` says too, and says alone once it is merged."""
+
+
+class RunFlags(TypedDict):
+    """Every flag; None, False or () where it was not given."""
+
+    concurrency: int | None
+    poll_interval: timedelta | None
+    max_pg_conn: int | None
+    forbidden_flag: tuple[str, ...]
+    shutdown_grace_period: timedelta | None
+    interrupted_job_retry_delay: timedelta | None
+    thread_workers: int | None
+    process_workers: int | None
+    no_notification_delivery: bool
+    use_local_time: bool
+    no_prepared_statements: bool
+    direct_database_url: str | None
+    wait_for_database: timedelta | None
+
+
+_COUNT: Final = click.IntRange(min=1)
+
+_OPTIONS: Final[list[Callable[[Any], Any]]] = [
+    click.option("-c", "--concurrency", metavar="N", type=_COUNT, help="Jobs run at once."),
+    click.option(
+        "--poll-interval",
+        metavar="DURATION",
+        type=positive_duration,
+        help="How long an idle worker waits before it looks unasked: 500ms, 5s, 2m.",
+    ),
+    click.option(
+        "--max-pg-conn", metavar="N", type=_COUNT, help="The most connections; at least 5."
+    ),
+    click.option(
+        "--forbidden-flag",
+        metavar="FLAG",
+        multiple=True,
+        help="Leave jobs with this flag to other workers; may be repeated.",
+    ),
+    click.option(
+        "--shutdown-grace-period",
+        metavar="DURATION",
+        type=duration,
+        help="How long running jobs have to end once the worker stops.",
+    ),
+    click.option(
+        "--interrupted-job-retry-delay",
+        metavar="DURATION",
+        type=duration,
+        help="When an interrupted job may run again.",
+    ),
+    click.option("--thread-workers", metavar="N", type=_COUNT, help="Threads for plain functions."),
+    click.option(
+        "--process-workers", metavar="N", type=_COUNT, help='Processes for executor="process".'
+    ),
+    click.option("--no-notification-delivery", is_flag=True, help="Poll only, do not LISTEN."),
+    click.option(
+        "--use-local-time", is_flag=True, help="Let this machine's clock say what is due."
+    ),
+    click.option("--no-prepared-statements", is_flag=True, help="For poolers without them."),
+    click.option(
+        "--direct-database-url",
+        metavar="URL",
+        help="Where to LISTEN, if --database-url leads to a pooler.",
+    ),
+    click.option(
+        "--wait-for-database",
+        metavar="DURATION",
+        type=duration,
+        help="Wait so long for a database that does not answer yet.",
+    ),
+]
+
+
+def run_flags(function: F) -> F:
+    """Give a command every flag of `RunFlags`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def merge(options: WorkerOptions, settings: Settings, flags: RunFlags) -> WorkerOptions:
+    """Environment below, flags above what the user's code says.
+
+    The command line handles the signals, from before the worker connects until after it closed.
+
+    Raises:
+        ConfigurationError: the result makes no sense.
+    """
+    changes = {
+        **_from_environment(options, settings),
+        **_from_global_flags(settings),
+        **_from_flags(flags),
+    }
+    if "database_url" in changes:
+        changes["database"] = None
+    changes |= dict.fromkeys(_SHUTDOWN_FIELDS)
+    changes["shutdown"] = dataclasses.replace(
+        options.shutdown_config(),
+        listen_os_shutdown_signals=False,
+        **_given(
+            grace_period=flags["shutdown_grace_period"],
+            interrupted_job_retry_delay=flags["interrupted_job_retry_delay"],
+        ),
+    )
+    return dataclasses.replace(options, **changes)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _from_environment(options: WorkerOptions, settings: Settings) -> dict[str, Any]:
+    """What the code leaves open. A schema that equals the default counts as left open."""
+    said = settings.environment
+    connects = options.database_url is not None or options.database is not None
+    return _given(
+        database_url=None if connects else said.database_url,
+        schema=said.schema if options.schema == DEFAULT_SCHEMA else None,
+    )
+
+
+def _from_global_flags(settings: Settings) -> dict[str, Any]:
+    said = settings.flags
+    return _given(
+        database_url=said.database_url, schema=said.schema, max_pg_conn=said.max_connections
+    )
+
+
+def _from_flags(flags: RunFlags) -> dict[str, Any]:
+    return _given(
+        concurrency=flags["concurrency"],
+        poll_interval=flags["poll_interval"],
+        max_pg_conn=flags["max_pg_conn"],
+        forbidden_flags=flags["forbidden_flag"] or None,
+        thread_workers=flags["thread_workers"],
+        process_workers=flags["process_workers"],
+        use_notification_delivery=False if flags["no_notification_delivery"] else None,
+        use_local_time=True if flags["use_local_time"] else None,
+        prepared_statements=False if flags["no_prepared_statements"] else None,
+        direct_database_url=flags["direct_database_url"],
+        wait_for_database=flags["wait_for_database"],
+    )
