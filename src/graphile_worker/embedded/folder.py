@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -87,7 +88,8 @@ def find_place(asked: Path | None) -> Place:
     """Choose the folder; a temporary one is made, one that is asked for is not yet.
 
     Raises:
-        ConfigurationError: there is no folder, or no account, that would do.
+        ConfigurationError: there is no folder for sockets, or no account, that would do.
+        OSError: the folder cannot be.
     """
     if asked is None:
         account = server_account()
@@ -98,6 +100,9 @@ def find_place(asked: Path | None) -> Place:
             folder.chmod(0o711)
         return Place(folder=folder, account=account, sockets=sockets, temporary=True)
     folder = asked.resolve()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
     account = server_account(folder / reaper.DATA)
     if account and not account.can_reach(folder):
         folder = _substitute(folder)

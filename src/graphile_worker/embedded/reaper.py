@@ -136,11 +136,15 @@ class Reaper:
     def run(self) -> None:
         """Start, answer, wait, stop. Whatever happens, nothing temporary is left."""
         try:
-            self._process = self._start()
-            _answer("")
-            self._serve(self._process)
+            process = self._start()
         except (StartError, OSError, subprocess.SubprocessError) as error:
-            _answer(str(error))
+            print(error)  # noqa: T201 (the starter reads it)
+            self._clean_up()
+            return
+        try:
+            _hang_up()
+            Thread(target=self._stop_when_unused, args=(process,), daemon=True).start()
+            process.wait()  # ends after its last user, or by itself
         finally:
             self._clean_up()
 
@@ -167,7 +171,7 @@ class Reaper:
         On Linux it is on its way out already: the kernel told it of the reaper's death.
         """
         for number, seconds in _STOP:
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, IndexError, ValueError):
                 os.kill(int(self._pid_file()[0]), number)
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
@@ -255,11 +259,6 @@ class Reaper:
         partial.write_text(json.dumps({"sockets": str(sockets)}))
         partial.rename(self._folder / RECORD)
 
-    def _serve(self, process: subprocess.Popen[bytes]) -> None:
-        """Return when the server has ended: stopped after its last user, or by itself."""
-        Thread(target=self._stop_when_unused, args=(process,), daemon=True).start()
-        process.wait()
-
     def _stop_when_unused(self, process: subprocess.Popen[bytes]) -> None:
         unused = False
         while not unused:
@@ -329,10 +328,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(seconds)
 
 
-def _answer(reason: str) -> None:
-    """Tell the starter why not, or nothing, and close the pipe; it may be gone already."""
-    with contextlib.suppress(OSError):
-        os.write(1, reason.encode())
+def _hang_up() -> None:
+    """Close the pipe to the starter, which waits for its end: the server is ready."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
