@@ -3,7 +3,7 @@
 create view :GRAPHILE_WORKER_SCHEMA.jobs as
   select
     jobs.id,
-    queues.queue_name,
+    job_queues.queue_name,
     tasks.identifier as task_identifier,
     jobs.priority,
     jobs.run_at,
@@ -19,4 +19,5 @@ create view :GRAPHILE_WORKER_SCHEMA.jobs as
     jobs.flags
   from :GRAPHILE_WORKER_SCHEMA._private_jobs as jobs
   join :GRAPHILE_WORKER_SCHEMA._private_tasks as tasks on tasks.id = jobs.task_id
-  left join :GRAPHILE_WORKER_SCHEMA._private_job_queues as queues on queues.id = jobs.job_queue_id;
+  left join :GRAPHILE_WORKER_SCHEMA._private_job_queues as job_queues
+    on job_queues.id = jobs.job_queue_id;
