@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
-from support.relay import Relay
 
 from graphile_worker.embedded.server import EmbeddedPostgres
+from support.relay import Relay
 
 PASSWORD = "s:e/c?r@t#1 %"
 
@@ -29,6 +29,12 @@ async def _prepare(url: str) -> None:
     await connection.execute("select pg_reload_conf()")
     await connection.execute(f"create role guarded login password '{PASSWORD}'")
     await connection.close()
+
+
+@pytest.fixture
+def password() -> str:
+    """The one of the role `guarded`."""
+    return PASSWORD
 
 
 @pytest.fixture

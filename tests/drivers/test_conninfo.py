@@ -118,8 +118,13 @@ def test_percent_encoding_gives_every_part_back(user, password, host, dbname, op
     url = "postgresql://{}:{}@{}/{}?options={}".format(
         *(quote(part, safe="") for part in (user, password, host, dbname, options))
     )
-    expected = dict(user=user, password=password, host=host, dbname=dbname, options=options)
-    assert parse(url) == expected
+    assert parse(url) == {
+        "user": user,
+        "password": password,
+        "host": host,
+        "dbname": dbname,
+        "options": options,
+    }
 
 
 @given(user=any_text, password=any_text)

@@ -47,7 +47,9 @@ def url(password: str) -> str:
 
 
 passwords = st.text(min_size=4).filter(
-    lambda text: text not in "postgresql://joe@db.example/app?***:" and not text.isspace()
+    lambda text: (
+        text not in "postgresql://joe:***@db.example/app?password=***" and not text.isspace()
+    )
 )
 
 
@@ -72,6 +74,14 @@ def test_a_keyword_password_never_shows(password):
     assert password not in redact(f"host=h user=joe password={password} dbname=d")
 
 
+def complaint(text: str) -> str:
+    try:
+        parse(text)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
 @given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=8, max_size=20))
 def test_no_error_shows_a_password(password):
     for text in (
@@ -79,7 +89,4 @@ def test_no_error_shows_a_password(password):
         f"host=h password={password} x",
         f"postgres://h?password={password}",
     ):
-        try:
-            parse(text)
-        except ConfigurationError as error:
-            assert password not in str(error)
+        assert password not in complaint(text)

@@ -15,18 +15,18 @@ SSL_REQUEST = struct.pack("!ll", 8, 80877103)
 class Relay:
     """Passes bytes on until it is told to stop answering, or to hang up."""
 
-    def __init__(self, target: Path, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, target: Path, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._target = target
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self.port = 0
+        self.port = port
         self.accepted = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -17,6 +17,7 @@ from graphile_worker.drivers.asyncpg_connection import (
     Borrowed,
     PinnedConnection,
     Pool,
+    drop,
     forked,
     give_back,
 )
@@ -127,7 +128,7 @@ class AsyncpgDatabase:
         except ConnectionLostError as error:
             # A connection to what became a read-only server is alive, and of no use.
             if self._opener is not None:
-                raw.terminate()
+                drop(raw)
                 if error.sqlstate == READ_ONLY:
                     await self._pool.expire_connections()
             raise
@@ -142,12 +143,18 @@ class AsyncpgDatabase:
             async with asyncio.timeout(ACQUIRE_SECONDS):
                 return await self._pool.acquire()
         except TimeoutError as error:
-            raise DatabaseError(
-                f"none of the {self._pool.get_max_size()} connections became free within "
-                f"{ACQUIRE_SECONDS:.0f} s; allow more, or hold them for less time"
-            ) from error
+            raise self._none_free() from error
         except DRIVER_ERRORS as error:
             raise ours(error) from error
+
+    def _none_free(self) -> DatabaseError:
+        seconds, size = f"{ACQUIRE_SECONDS:g} s", self._pool.get_max_size()
+        if self._pool.get_size() < size:
+            return ConnectionLostError(f"no connection could be opened within {seconds}")
+        return DatabaseError(
+            f"none of the {size} connections became free within {seconds}; allow more of them, or "
+            "hold them for less time"
+        )
 
     async def _read_lent_preamble(self) -> str | None:
         """SQL for a transaction that is lent to a handler; asked of the server once."""

@@ -111,9 +111,9 @@ class AsyncpgConnection:
         try:
             await block.rollback()
         except DRIVER_ERRORS:
-            self.raw.terminate()
+            drop(self.raw)
         except BaseException:
-            self.raw.terminate()
+            drop(self.raw)
             raise
 
     async def listen(self, channel: str, callback: Callable[[str], None]) -> None:
@@ -133,10 +133,13 @@ class AsyncpgConnection:
     def on_lost(self, callback: Callable[[], None]) -> None:
         """Call back once, on the event loop, when the connection ends, however it ends."""
         self._lost.append(callback)
-        if self.raw.is_closed():
-            asyncio.get_running_loop().call_soon(self._ended, self.raw)
-        else:
-            self.raw.add_termination_listener(self._ended)
+        try:
+            if not self.raw.is_closed():
+                self.raw.add_termination_listener(self._ended)
+                return
+        except asyncpg.InterfaceError:  # it was a pool's, which dropped it
+            pass
+        asyncio.get_running_loop().call_soon(self._ended, self.raw)
 
     def _ended(self, _raw: object) -> None:
         callbacks, self._lost = self._lost, []
@@ -154,7 +157,7 @@ class AsyncpgConnection:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.raw.close()
         except DRIVER_ERRORS:
-            self.raw.terminate()
+            drop(self.raw)
 
 
 class PinnedConnection(AsyncpgConnection):
@@ -176,10 +179,16 @@ class PinnedConnection(AsyncpgConnection):
                 for channel, notified in self._listeners:
                     await raw.remove_listener(channel, notified)
         except DRIVER_ERRORS:
-            raw.terminate()
+            drop(raw)
         finally:
             await give_back(self._pool, raw)
             self._ended(raw)
+
+
+def drop(raw: Raw) -> None:
+    """End a connection at once; one that its pool already dropped is no error."""
+    with suppress(asyncpg.InterfaceError):
+        raw.terminate()
 
 
 async def give_back(pool: Pool, raw: Borrowed) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import ssl
 
@@ -32,7 +34,6 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (asyncpg.TargetServerAttributeNotMatched, "not what target_session_attrs asks for"),
     (socket.gaierror, "unknown host name"),
     (TimeoutError, "no answer in time"),
-    (ConnectionRefusedError, "connection refused"),
 )
 
 
@@ -51,7 +52,10 @@ def ours(error: Exception) -> DatabaseError:
     text = one_line(error)
     if isinstance(error, TimeoutError):
         return ConnectionLostError("PostgreSQL did not answer in time")
-    if isinstance(error, OSError) or any(words in text for words in _GONE):
+    # asyncpg's plain InternalClientError is a conversation that fell out of step; so it does
+    # when the server has just ended the session and the end of the stream is yet to come.
+    out_of_step = type(error) is asyncpg.InternalClientError
+    if isinstance(error, OSError) or out_of_step or any(words in text for words in _GONE):
         return ConnectionLostError(text)
     return DatabaseError(text)
 
@@ -103,7 +107,11 @@ def _reason(error: Exception) -> str:
             return text
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {one_line(error)}"
-    return error.strerror or one_line(error) if isinstance(error, OSError) else one_line(error)
+    # A name with several addresses fails as one error without a number, which lists theirs.
+    numbers = re.findall(r"\[Errno (\d+)\]", str(error))
+    return ", ".join(dict.fromkeys(os.strerror(int(number)) for number in numbers)) or one_line(
+        error
+    )
 
 
 def _is_network(error: Exception) -> bool:

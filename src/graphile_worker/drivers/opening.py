@@ -64,7 +64,8 @@ class Opener:
 
         Args:
             name: what it is for, shown in `application_name`.
-            settings: server settings over those of `drivers.settings`.
+            settings: server settings over those of `drivers.settings`; a pooler refuses them,
+                so behind one they are left out.
             own_settings: False leaves the session as the role and the database have it.
 
         Raises:
@@ -73,7 +74,7 @@ class Opener:
             ConfigurationError: a TLS file cannot be used.
         """
         if own_settings:
-            settings = {**self._startup(name), **settings}
+            settings = {**self._startup(name), **(settings if self.prepared_statements else {})}
         failures: list[tuple[Endpoint, Exception]] = []
         for endpoint, kind in self._attempts():
             try:

@@ -65,7 +65,8 @@ def local() -> str:
         for name, value in _SESSION.items()
         if not name.startswith("default_")  # these would come too late for it
     }
-    return _set_config({**ours, "transaction_read_only": "off"})
+    # The mode can be set before the first query only.
+    return f"set transaction read write; {_set_config(ours)}"
 
 
 def lent(values: Sequence[str]) -> str:
