@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -104,7 +105,7 @@ async def test_a_handler_without_payload_is_called_without(pool, capfd):
 async def test_a_process_imports_only_what_its_task_needs(pool, reports):
     await run(pool, tasks.tell, {"report": reports.path()})
     modules = set((await reports.read())["modules"])
-    assert not modules & {"pytest", "psutil", "graphile_worker.worker.process_pool"}
+    assert not modules & {"pytest", "psutil", "test_process_pool"}
 
 
 async def test_the_signal_handlers_of_the_worker_are_not_inherited(pool, reports):
@@ -296,6 +297,31 @@ async def test_a_big_payload_crosses_while_the_loop_goes_on(pool, reports):
     assert worst < 1
 
 
+TASK_MODULE = """
+from dataclasses import dataclass
+from graphile_worker.tasks.decorator import task
+
+@dataclass
+class Frame:
+    number: int
+
+@task(executor="process")
+def render(payload: Frame) -> None:
+    raise ValueError(f"rendered {payload.number}")
+"""
+
+
+async def test_a_decorated_task_decodes_its_payload_in_its_process(pool, tmp_path, monkeypatch):
+    (tmp_path / "frames.py").write_text(TASK_MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    render = importlib.import_module("frames").render
+
+    assert str((await run(pool, render, {"number": 7})).error) == "rendered 7"
+    misfit = (await run(pool, render, {"number": "seven"})).error
+    assert isinstance(misfit, PayloadError)
+    assert "number" in str(misfit)
+
+
 async def test_a_task_that_is_not_there_fails_its_job(pool):
     missing = TaskPath("process_tasks", "nothing")
     error = (await pool.call(missing, "{}")).error
@@ -432,6 +458,7 @@ def test_a_program_that_starts_a_worker_when_imported_is_told_how_to_guard_it(sc
         timeout=DEADLINE,
         check=False,
     )
+    assert "a worker is started inside the process that runs one of its tasks" in ended.stdout
     assert 'put the start under: if __name__ == "__main__":' in ended.stdout
 
 

@@ -62,7 +62,7 @@ def run(path: TaskPath, payload: str) -> Result:
     except Snooze as snooze:
         return Snoozed(snooze.delay.total_seconds())
     except PermanentFailure as failure:
-        return FailedForGood(sendable(failure.reason))
+        return FailedForGood(sendable(str(failure.reason)))
     except PayloadError as error:
         return Misfit(sendable(_message_of(error)))
     except BaseException as error:  # noqa: BLE001 (a handler's SystemExit ends its job only)

@@ -24,11 +24,11 @@ from graphile_worker.worker.process_protocol import (
     decode_answer,
     encode_call,
 )
-from graphile_worker.worker.task_path import TaskPath
+from graphile_worker.worker.task_path import MARK_OF_CHILD, TaskPath
 
-_PROGRAM: Final = """\
+_PROGRAM: Final = f"""\
 import json, sys
-graphile_worker_child = True
+{MARK_OF_CHILD} = True
 connection, lifeline, sys.path[:], sys.argv[:] = map(json.loads, sys.argv[1:])
 from graphile_worker.worker.process_child import main
 main(connection, lifeline)

@@ -23,7 +23,7 @@ from graphile_worker.worker.process_protocol import (
     Result,
     Snoozed,
 )
-from graphile_worker.worker.task_path import TaskPath, starts_program_again
+from graphile_worker.worker.task_path import TaskPath
 
 _STARTS: Final = 3
 """How many processes may die one after the other before they have begun with a call."""
@@ -61,17 +61,9 @@ class ProcessPool:
 
     Args:
         size: the greatest number of processes.
-
-    Raises:
-        RuntimeError: this runs while a child process imports the program that started it.
     """
 
     def __init__(self, size: int) -> None:
-        if starts_program_again():
-            raise RuntimeError(
-                "this program starts a worker when it is imported, which the process of a task "
-                'has to do; put the start under: if __name__ == "__main__":'
-            )
         self.size = size
         self._free = asyncio.Semaphore(size)
         self._processes: set[ProcessHandle] = set()

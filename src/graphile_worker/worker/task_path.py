@@ -18,6 +18,8 @@ from graphile_worker.errors import ConfigurationError
 _MAIN: Final = "__main__"
 _MAIN_IN_CHILD: Final = "__mp_main__"
 """What `multiprocessing` calls it too, so that programs which look at it keep working."""
+MARK_OF_CHILD: Final = "graphile_worker_child"
+"""A variable of the main module of a process that runs tasks."""
 
 
 class ProcessTask(Protocol):
@@ -58,8 +60,10 @@ def task_path(task: ProcessTask) -> TaskPath:
 
     Raises:
         ConfigurationError: it would not find it: the handler is a lambda, is defined inside a
-            function, or its task is not kept under a name in its module.
+            function, or its task is not kept under a name in its module. Also inside such a
+            process: the import of a program must not start its worker once more.
     """
+    _refuse_in_child()
     fn = task.fn
     module = sys.modules.get(fn.__module__)
     name = None if module is None else _name_of(task, module)
@@ -90,9 +94,12 @@ def find_task(path: TaskPath) -> ProcessTask:
         ) from None
 
 
-def starts_program_again() -> bool:
-    """Whether this code runs because a child process imports the program that started it."""
-    return hasattr(sys.modules[_MAIN], "graphile_worker_child")
+def _refuse_in_child() -> None:
+    if hasattr(sys.modules[_MAIN], MARK_OF_CHILD):
+        raise ConfigurationError(
+            "a worker is started inside the process that runs one of its tasks; if the program "
+            'starts it when imported, put the start under: if __name__ == "__main__":'
+        )
 
 
 def _name_of(task: ProcessTask, module: types.ModuleType) -> str | None:

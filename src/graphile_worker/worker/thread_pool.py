@@ -145,7 +145,7 @@ class ThreadPool:
         self._closed = True
         if not await self.wait_quiet(grace):
             names = ", ".join(sorted(run.name for run in self._running))
-            _logger.warning("Left %d threads behind that still run: %s", len(self._running), names)
+            _logger.warning("Left threads behind that still run: %s", names)
         for _ in range(self._threads):
             self._calls.put(None)
         self._threads = 0
