@@ -7,7 +7,6 @@ import importlib
 import inspect
 import sys
 import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -123,9 +122,8 @@ def _options(value: Any, target: str) -> WorkerOptions:
         return value
     if _is_task(value):
         return WorkerOptions(tasks=[value])
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | dict):
-        elements: Iterable[Any] = value
-        tasks = list(elements)
+    tasks = _elements(value)
+    if tasks is not None:
         strangers = [task for task in tasks if not _is_task(task)]
         if strangers:
             raise ConfigurationError(
@@ -134,6 +132,16 @@ def _options(value: Any, target: str) -> WorkerOptions:
             )
         return WorkerOptions(tasks=tasks)
     raise ConfigurationError(f"{target} is {_described(value)}; expected {_WANTED}")
+
+
+def _elements(value: Any) -> list[Any] | None:
+    """What a list, a tuple or another iterable holds; None for what is no collection of tasks."""
+    if isinstance(value, str | bytes | dict | type):
+        return None
+    try:
+        return list(value)
+    except TypeError:
+        return None
 
 
 def _is_task(value: Any) -> bool:

@@ -15,10 +15,14 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NAMED: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
 
+def writes_unicode() -> bool:
+    """Whether stdout takes any character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
 def dumps(value: Any) -> str:
     """JSON as we print it: indented, whole numbers of any size exact."""
-    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    return json.dumps(value, indent=2, ensure_ascii=not utf8)
+    return json.dumps(value, indent=2, ensure_ascii=not writes_unicode())
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,38 @@
+"""`graphile-worker demo`."""
+
+from __future__ import annotations
+
+import click
+
+from graphile_worker.cli.settings import Command, Settings
+
+
+@click.command("demo", cls=Command)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=10),
+    default=3000,
+    show_default=True,
+    help="How many jobs to add.",
+)
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Stay afterwards, and run jobs that you add from another terminal, until Ctrl-C.",
+)
+@click.pass_context
+def command(context: click.Context, *, jobs: int, keep: bool) -> int:
+    """See a worker at work: start PostgreSQL, run example jobs, check the result.
+
+    The PostgreSQL that comes along is used, and thrown away afterwards; with --keep its data stays
+    in ./.graphile-worker/pg. A database of yours is used only if --database-url names it:
+    DATABASE_URL is not looked at.
+    """
+    flags = Settings.of(context).flags
+    url = flags.database_url or ("embedded:" if keep else "embedded:?temporary")
+    # Something to read before the imports that take a while.
+    click.echo("A worker, some thousand jobs, and a database to keep them in.\n")
+    from graphile_worker.cli.demo_run import Demo, run_demo  # noqa: PLC0415
+
+    return run_demo(Demo(url=url, schema=flags.schema, jobs=jobs, keep=keep))
