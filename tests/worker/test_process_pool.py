@@ -11,7 +11,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import process_tasks as tasks
 import psutil
 import pytest
 
@@ -19,9 +18,10 @@ from graphile_worker.errors import ConfigurationError, PayloadError, PermanentFa
 from graphile_worker.worker.call_result import Raised, Returned
 from graphile_worker.worker.process_pool import ProcessDiedError, ProcessPool, RemoteError
 from graphile_worker.worker.task_path import TaskPath, task_path
+from support import process_tasks as tasks
 
 DEADLINE = 20.0
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -213,6 +213,19 @@ async def test_a_process_that_dies_fails_only_its_job(pool, reports, tmp_path, p
     assert await run(pool, tasks.without_payload, {}) == Returned(None)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    ["\xff\xff\xff\xff", '\0\0\0\x10{"type":"pickle"}', "\0\0\0\x04\xff\xff\xff\xff"],
+    ids=["too long", "of no known kind", "not JSON"],
+)
+async def test_an_answer_that_is_none_fails_its_job_and_kills_the_process(pool, answer):
+    result = await run(pool, tasks.meddle, answer)
+    assert str(result.error) == (
+        "the process that ran it sent an answer that is none and was killed"
+    )
+    assert await run(pool, tasks.without_payload, {}) == Returned(None)
+
+
 async def test_a_process_that_died_while_idle_costs_no_job(pool, reports):
     await run(pool, tasks.tell, {"report": reports.path("1")})
     os.kill((await reports.read("1"))["pid"], signal.SIGKILL)
@@ -323,10 +336,10 @@ async def test_a_decorated_task_decodes_its_payload_in_its_process(pool, tmp_pat
 
 
 async def test_a_task_that_is_not_there_fails_its_job(pool):
-    missing = TaskPath("process_tasks", "nothing")
+    missing = TaskPath("support.process_tasks", "nothing")
     error = (await pool.call(missing, "{}")).error
     assert type(error).__name__ == "LookupError"
-    assert "there is no task 'nothing' in the module 'process_tasks'" in str(error)
+    assert "there is no task 'nothing' in the module 'support.process_tasks'" in str(error)
 
     error = (await pool.call(TaskPath("no_such_module", "x"), "{}")).error
     assert type(error).__name__ == "ModuleNotFoundError"
@@ -384,10 +397,10 @@ async def test_a_closed_pool_refuses_calls():
 
 
 def test_a_task_is_found_by_its_module_and_name():
-    assert task_path(tasks.tell) == TaskPath("process_tasks", "tell")
-    assert task_path(tasks.Frames.render) == TaskPath("process_tasks", "Frames.render")
-    assert task_path(tasks.without_payload) == TaskPath("process_tasks", "without_payload")
-    assert task_path(tasks.a_lambda) == TaskPath("process_tasks", "a_lambda")
+    assert task_path(tasks.tell) == TaskPath("support.process_tasks", "tell")
+    assert task_path(tasks.Frames.render) == TaskPath("support.process_tasks", "Frames.render")
+    assert task_path(tasks.without_payload) == TaskPath("support.process_tasks", "without_payload")
+    assert task_path(tasks.a_lambda) == TaskPath("support.process_tasks", "a_lambda")
 
 
 @pytest.mark.parametrize(
@@ -407,7 +420,7 @@ def test_a_task_that_a_process_cannot_find_is_refused(task):
 SCRIPT = """
 import asyncio, sys, threading
 sys.path.append({tests!r})
-from process_tasks import process_task, report, take_long, hold_the_lock
+from support.process_tasks import process_task, report, take_long, hold_the_lock
 from graphile_worker.worker.process_pool import ProcessPool
 from graphile_worker.worker.task_path import task_path
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -143,6 +144,19 @@ def fail(payload):  # noqa: C901, PLR0912 (one ending a case)
 def print_much(payload):
     sys.stdout.write("{" * 10_000 + "\n")
     sys.stderr.write("to the error output\n")
+
+
+@process_task
+def meddle(payload):
+    """Write into the connection to the worker, as a library that gets descriptors wrong does."""
+    for fd in range(3, 256):
+        try:
+            connection = socket.socket(fileno=os.dup(fd))
+        except OSError:
+            continue
+        with connection:
+            connection.sendall(payload.encode("latin-1"))
+    threading.Event().wait()
 
 
 class Frames:
