@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from watched_database import OneConnection
 
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
-
-ActAs = Callable[[str], Awaitable[OneConnection]]
+from support.watched_database import ActAs, OneConnection
 
 
 @pytest.fixture

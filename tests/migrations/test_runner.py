@@ -6,7 +6,14 @@ import logging
 
 import asyncpg
 import pytest
-from older_schemas import (
+
+from graphile_worker.database.executor import Database
+from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.connect import connect
+from graphile_worker.errors import IncompatibleSchemaError, LockedJobsError, MigrationError
+from graphile_worker.migrations.runner import MigrationResult, migrate
+from support.blocked_sessions import until_somebody_waits
+from support.older_schemas import (
     LEDGER,
     forget_breaking,
     make_at,
@@ -15,14 +22,8 @@ from older_schemas import (
     make_rust_at,
     record,
 )
-from schema_facts import bodies, ledger, schema_facts
-from watched_database import CountingDatabase
-
-from graphile_worker.database.executor import Database
-from graphile_worker.database.schema import Schema
-from graphile_worker.drivers.connect import connect
-from graphile_worker.errors import IncompatibleSchemaError, LockedJobsError, MigrationError
-from graphile_worker.migrations.runner import MigrationResult, migrate
+from support.schema_facts import bodies, ledger, schema_facts
+from support.watched_database import CountingDatabase
 
 ODD_NAMES = ["Case-Schema", 'with"quote', "éclair", "select", "a$$b", "with space", "x'; --", "%s"]
 
@@ -95,7 +96,7 @@ async def test_another_runner_that_is_at_the_first_revision_is_waited_for(
     await other.start()
     await record(postgres, schema, 1, breaking=True)
     ours = asyncio.create_task(migrate(database, schema))
-    await _until_somebody_waits(postgres)
+    await until_somebody_waits(postgres)
     if gives_up:
         await other.rollback()
         first = 1
@@ -108,11 +109,6 @@ async def test_another_runner_that_is_at_the_first_revision_is_waited_for(
     result = await ours
     assert result.applied == tuple(range(first, 21))
     assert await ledger(postgres, schema) == list(LEDGER)
-
-
-async def _until_somebody_waits(postgres: asyncpg.Connection) -> None:
-    while not await postgres.fetchval("select exists (select from pg_locks where not granted)"):
-        await asyncio.sleep(0.01)
 
 
 async def test_listeners_are_told_of_each_step(
@@ -265,7 +261,7 @@ async def test_a_step_that_fails_leaves_the_schema_at_the_one_before(
 ) -> None:
     await make_at(postgres, schema, 7)
     await postgres.execute(f"select {schema.quoted}.add_job('t', priority := 40000)")
-    with pytest.raises(MigrationError, match="revision 10 to 11.*smallint") as caught:
+    with pytest.raises(MigrationError, match=r"revision 10 to 11.*smallint") as caught:
         await migrate(database, schema)
     assert caught.value.sqlstate == "22003"
     assert (await ledger(postgres, schema))[-1] == (10, False)
@@ -292,7 +288,7 @@ async def test_a_deadlock_with_a_worker_is_tried_again(
     await postgres.execute("set local deadlock_timeout = '1min'")
     await postgres.execute(f"lock table {schema.quoted}.job_queues in share mode")
     ours = asyncio.create_task(migrate(database, schema))
-    await _until_somebody_waits(postgres)
+    await until_somebody_waits(postgres)
     await postgres.execute(f"lock table {schema.quoted}.jobs in share mode")
     await worker.commit()
     assert (await ours).applied == tuple(range(11, 21))

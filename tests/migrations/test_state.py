@@ -7,8 +7,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from older_schemas import forget_breaking, make_at, make_ledger, make_node_at, record
-from watched_database import CountingDatabase
 
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
@@ -16,6 +14,8 @@ from graphile_worker.drivers.connect import connect
 from graphile_worker.errors import IncompatibleSchemaError, SchemaMissingError
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.migrations.state import check_schema, read_state, refuse_server
+from support.older_schemas import forget_breaking, make_at, make_ledger, make_node_at, record
+from support.watched_database import CountingDatabase
 
 
 @pytest.mark.parametrize("name", ["graphile_worker", 'with"quote', "Case-Schema", "%I", "x' y"])
@@ -115,5 +115,5 @@ async def latin(empty_database: str, postgres: asyncpg.Connection) -> AsyncItera
 
 async def test_a_database_in_another_encoding_is_refused(latin: Database, schema: Schema) -> None:
     for attempt in (migrate, check_schema):
-        with pytest.raises(IncompatibleSchemaError, match="LATIN1.*createdb -E UTF8"):
+        with pytest.raises(IncompatibleSchemaError, match=r"LATIN1.*createdb -E UTF8"):
             await attempt(latin, schema)

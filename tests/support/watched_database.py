@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -55,3 +55,7 @@ class OneConnection:
 
     async def run(self, statement: Statement[Any]) -> Any:
         return await self._connection.run(statement)
+
+
+ActAs = Callable[[str], Awaitable[OneConnection]]
+"""Gives the database as a role sees it."""
