@@ -169,6 +169,24 @@ async def test_the_socket_survives_the_crash_of_a_session(folder):
                     answer = await query(server.url, "select 1")
 
 
+async def test_a_named_temporary_folder_is_shared_and_thrown_away(program, place):
+    url = f"embedded://{place}/shared?temporary"
+    users = [program(url), program(url)]
+    assert users[0].told() == users[1].told()
+    with EmbeddedPostgres.start(url) as server:
+        assert await query(server.url, SETTINGS) == "off UTF8  UTC"
+    for user in users:
+        assert server.folder.exists()
+        user.end()
+    eventually(lambda: not server.folder.exists() and not processes_of(server.folder))
+
+
+def test_kept_data_is_never_taken_for_temporary(folder):
+    with pytest.raises(ConfigurationError, match="holds data that was to be kept"):
+        EmbeddedPostgres.start(f"embedded://{folder}?temporary")
+    assert (folder / "data" / "PG_VERSION").exists()
+
+
 def test_a_start_that_is_killed_leaves_nothing(program, place):
     user = program("embedded:?temporary")
     eventually(lambda: processes_of(place, "reaper.py"))
@@ -292,7 +310,8 @@ def test_the_scheme_tells_an_embedded_url(url, embedded):
         "embedded:?",
         "embedded:?port=5433",
         "embedded:?temporary=yes",
-        "embedded:///pg?temporary",
+        "embedded:///pg?",
+        "embedded:///pg?temporary&fast",
         "embedded:///pg#here",
     ],
 )

@@ -60,54 +60,60 @@ class Place:
     temporary: bool
 
 
-def asked_folder(url: str) -> Path | None:
-    """The folder a URL names; None when it asks for a temporary one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a URL says.
+
+    Attributes:
+        folder: absolute; None for one of our own choice.
+        temporary: the folder is to be thrown away after its last user.
+    """
+
+    folder: Path | None
+    temporary: bool
+
+
+def parse_url(url: str) -> Asked:
+    """Read the part after `embedded:`.
 
     Raises:
-        ConfigurationError: the URL has none of the three forms there are.
+        ConfigurationError: the URL has none of the forms there are.
     """
-    rest = url.partition(":")[2]
-    if not rest:
-        return Path.cwd() / DEFAULT
-    if rest == "?temporary":
-        return None
+    rest, mark, option = url.partition(":")[2].partition("?")
     path = unquote(rest.removeprefix("//"))
-    if (
-        rest.startswith("///")
-        and path.strip("/")
-        and not set(rest) & set("?#")
-        and "\0" not in path
-    ):
-        return Path(path)
-    raise ConfigurationError(
-        f"{url!r} is none of 'embedded:', 'embedded:///absolute/path' and 'embedded:?temporary'"
-    )
+    is_path = rest.startswith("///") and path.strip("/") and "#" not in rest and "\0" not in path
+    if (rest and not is_path) or (mark and option != "temporary"):
+        raise ConfigurationError(
+            f"{url!r} is none of 'embedded:', 'embedded:///absolute/path' and either of them with "
+            "'?temporary'"
+        )
+    if rest:
+        return Asked(folder=Path(path), temporary=bool(mark))
+    return Asked(folder=None if mark else Path.cwd() / DEFAULT, temporary=bool(mark))
 
 
-def find_place(asked: Path | None) -> Place:
-    """Choose the folder; a temporary one is made, one that is asked for is not yet.
+def find_place(asked: Asked) -> Place:
+    """Choose the folder; one of our own choice is made, one that is asked for is not yet.
 
     Raises:
         ConfigurationError: there is no folder for sockets, or no account, that would do.
         OSError: the folder cannot be.
     """
-    if asked is None:
+    if asked.folder is None:
         account = server_account()
         sockets = _short_folder(account)
         _remove_abandoned(sockets)
         folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=sockets))
         if account:
             folder.chmod(0o711)
-        return Place(folder=folder, account=account, sockets=sockets, temporary=True)
-    folder = asked.resolve()
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    if not nearest.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
-    account = server_account(folder / reaper.DATA)
-    if account and not account.can_reach(folder):
-        folder = _substitute(folder)
+    else:
+        folder = _refuse_file(asked.folder.resolve())
         account = server_account(folder / reaper.DATA)
-    return Place(folder=folder, account=account, sockets=_short_folder(account), temporary=False)
+        if account and not account.can_reach(folder):
+            folder = _substitute(folder)
+            account = server_account(folder / reaper.DATA)
+        sockets = _short_folder(account)
+    return Place(folder=folder, account=account, sockets=sockets, temporary=asked.temporary)
 
 
 @contextlib.contextmanager
@@ -128,10 +134,12 @@ def starting(place: Place) -> Generator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not _is_still_there(place.folder / reaper.START_LOCK, lock):
                 continue
+            had_data = (place.folder / reaper.DATA).exists()
             try:
                 yield
             except Exception:
-                _take_back(place, made)
+                if not had_data:
+                    _take_back(place, made)
                 raise
             return
         finally:
@@ -152,6 +160,14 @@ def forget(folder: Path) -> None:
     if sockets := socket_folder(folder):
         reaper.remove_sockets(sockets)
     (folder / reaper.RECORD).unlink(missing_ok=True)
+
+
+def _refuse_file(folder: Path) -> Path:
+    """A file on the way would look like a folder that is closed to the server."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
+    return folder
 
 
 def _short_folder(account: Account | None) -> Path:

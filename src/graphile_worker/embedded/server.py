@@ -23,9 +23,9 @@ if sys.platform != "win32":
     from graphile_worker.embedded import reaper
     from graphile_worker.embedded.folder import (
         Place,
-        asked_folder,
         find_place,
         forget,
+        parse_url,
         socket_folder,
         starting,
     )
@@ -55,11 +55,11 @@ class EmbeddedPostgres:
         folder: where the data, the log and the locks are.
     """
 
-    def __init__(self, *, folder: Path, sockets: Path, users: int, temporary: bool) -> None:
+    def __init__(self, *, folder: Path, sockets: Path, users: int, private: bool) -> None:
         self.folder = folder
         self._sockets = sockets
         self._users: int | None = users
-        self._temporary = temporary
+        self._private = private
 
     @classmethod
     def start(cls, url: str = "embedded:?temporary") -> Self:
@@ -79,18 +79,18 @@ class EmbeddedPostgres:
             )
         if not is_embedded_url(url):
             raise ConfigurationError(f"{url!r} does not start with {SCHEME!r}")
-        asked = asked_folder(url)
+        asked = parse_url(url)
         try:
             place = find_place(asked)
             with starting(place):
-                return cls._enter(place)
+                return cls._enter(place, private=asked.folder is None)
         except OSError as error:
             raise ConfigurationError(
                 f"an embedded database cannot be kept there: {error}"
             ) from error
 
     @classmethod
-    def _enter(cls, place: Place) -> Self:
+    def _enter(cls, place: Place, *, private: bool) -> Self:
         """Become a user first: from then on a server that runs, or starts, does not go away."""
         users = reaper.open_lock(place.folder / reaper.USERS_LOCK)
         try:
@@ -99,7 +99,7 @@ class EmbeddedPostgres:
         except BaseException:
             os.close(users)
             raise
-        return cls(folder=place.folder, sockets=sockets, users=users, temporary=place.temporary)
+        return cls(folder=place.folder, sockets=sockets, users=users, private=private)
 
     @property
     def url(self) -> str:
@@ -112,16 +112,17 @@ class EmbeddedPostgres:
         return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port={reaper.PORT}"
 
     def close(self) -> None:
-        """Stop using the server, which ends with its last user; safe to call twice.
+        """Stop using the server, which ends soon after its last user; safe to call twice.
 
-        A temporary one is gone when this returns, unless a forked child still keeps it.
+        One in a folder of our own choice, which nobody can share, is gone when this returns, unless
+        a forked child still keeps it.
         """
         users, self._users = self._users, None
         if users is None:
             return
         os.close(users)  # not LOCK_UN, which would release it for a forked parent as well
         deadline = time.monotonic() + _CLOSE_SECONDS
-        while self._temporary and self.folder.exists() and time.monotonic() < deadline:
+        while self._private and self.folder.exists() and time.monotonic() < deadline:
             time.sleep(0.005)
 
     def __enter__(self) -> Self:
@@ -161,6 +162,11 @@ def _usable(sockets: Path) -> Path:
 
 def _launch(place: Place, lock: int) -> Path:
     """Start a reaper, which inherits its lock, and wait for its word."""
+    if place.temporary and (place.folder / reaper.DATA).exists():
+        raise ConfigurationError(
+            f"{place.folder} holds data that was to be kept; name another folder, or leave out "
+            "'?temporary'"
+        )
     binaries = find_binaries()
     _check_version(place.folder / reaper.DATA, binaries)
     order = reaper.Order(
