@@ -175,6 +175,41 @@ async def test_a_commit_that_fails_is_an_error(database, admin):
         assert await connection.run(ask("select count(*) from public.late")) == 0
 
 
+@pytest.mark.parametrize("killed_when", ["before", "inside"])
+async def test_a_transaction_on_a_killed_connection_is_a_lost_connection(
+    database, admin, killed_when
+):
+    connection = await database.dedicated("killed")
+    pid = await connection.run(ask("select pg_backend_pid()"))
+    kill = ask("select pg_terminate_backend($1::int)", pid)
+    lost = losses(connection)
+    if killed_when == "before":
+        await admin.execute(kill.text, *kill.args)
+    with pytest.raises(ConnectionLostError):
+        await transact(connection, kill, ask("select 1"))
+    await until(lambda: len(lost) == 2)
+
+
+async def test_a_rollback_that_cannot_be_made_ends_the_connection(relay, monkeypatch):
+    database = await connect(f"postgres://postgres@127.0.0.1:{relay.port}/postgres")
+    connection = await database.dedicated("stuck")
+    lost = losses(connection)
+
+    async def work() -> None:
+        async with connection.transaction():
+            relay.freeze()
+            raise FileNotFoundError
+
+    task = asyncio.create_task(work())
+    await until(lambda: not relay.flowing)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: len(lost) == 2)
+    monkeypatch.setattr(ours, "CLOSE_SECONDS", 0.05)
+    await database.aclose()
+
+
 async def test_a_cancelled_transaction_leaves_a_usable_connection(database, admin):
     async with database.connection() as connection:
 
@@ -466,6 +501,32 @@ async def test_a_callers_pool_is_never_closed_and_gets_its_connections_back_clea
     assert [await database.run(channels), await database.run(channels)] == [0, 0]
     await database.aclose()
     assert await pool.fetchval("select 1") == 1
+
+
+async def test_a_callers_connection_that_died_is_given_back_all_the_same(pool, admin):
+    database = AsyncpgDatabase.over_pool(pool)
+    connection = await database.dedicated("one")
+    await connection.listen("jobs:insert", print)
+    lost = losses(connection)
+    pid = await connection.run(ask("select pg_backend_pid()"))
+    await admin.execute("select pg_terminate_backend($1::int)", pid)
+    await until(lambda: len(lost) == 2)
+    late = losses(connection)
+    await until(lambda: len(late) == 2)
+    await connection.aclose()
+    assert pool.get_idle_size() == 0
+    assert await database.run(ask("select 1")) == 1
+
+
+async def test_an_operation_in_a_connection_that_is_busy_is_no_lost_connection(database):
+    connection = await database.dedicated("busy")
+    query = asyncio.create_task(connection.run(ask("select pg_sleep(0.05)")))
+    await asyncio.sleep(0)
+    with pytest.raises(DatabaseError, match="another operation is in progress") as caught:
+        await connection.run(ask("select 1"))
+    assert type(caught.value) is DatabaseError
+    await query
+    await connection.aclose()
 
 
 async def test_a_dedicated_connection_may_be_opened_in_another_loop(database):

@@ -20,8 +20,8 @@ class Relay:
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._gate = asyncio.Event()
+        self._gate.set()
         self.port = port
         self.accepted = 0
 
@@ -39,10 +39,11 @@ class Relay:
 
     def freeze(self) -> None:
         """Accept, and never answer: a black-holed link."""
-        self._flowing.clear()
+        self._gate.clear()
 
-    def thaw(self) -> None:
-        self._flowing.set()
+    @property
+    def flowing(self) -> bool:
+        return self._gate.is_set()
 
     def hang_up(self) -> None:
         """Drop every connection without a goodbye."""
@@ -69,6 +70,6 @@ class Relay:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                await self._flowing.wait()
+                await self._gate.wait()
                 writer.write(data)
         writer.close()

@@ -173,8 +173,8 @@ class PinnedConnection(AsyncpgConnection):
         if self._process != os.getpid() or self._borrowed is None:
             return
         raw, self._borrowed = self._borrowed, None
-        raw.remove_termination_listener(self._ended)
         try:
+            raw.remove_termination_listener(self._ended)
             async with asyncio.timeout(CLOSE_SECONDS):
                 for channel, notified in self._listeners:
                     await raw.remove_listener(channel, notified)
