@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from graphile_worker.testing.databases import DatabaseServer, open_server
+from graphile_worker.testing.databases import DatabaseServer
+from graphile_worker.testing.pytest_plugin import gw_database, gw_server, gw_utils
+
+__all__ = ["gw_database", "gw_server", "gw_utils"]
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+def server(gw_server: DatabaseServer) -> DatabaseServer:
     """One for the whole run, whatever the number of its processes."""
-    worker = getattr(request.config, "workerinput", None)
-    with open_server(worker and worker["testrunuid"]) as server:
-        yield server
+    return gw_server
 
 
 @pytest.fixture
@@ -24,8 +25,6 @@ async def empty_database(server: DatabaseServer) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def migrated_database(server: DatabaseServer) -> AsyncIterator[str]:
+def migrated_database(gw_database: str) -> str:
     """The URL of a database with our schema, at the newest revision."""
-    url = await server.create_migrated()
-    yield url
-    await server.drop(url)
+    return gw_database

@@ -1,4 +1,10 @@
-"""What tests of tasks need: databases, contexts, and a worker that empties the queue.
+"""Help for the tests of programs that use this library; our own tests use it too.
 
-`databases` makes a fresh, migrated database for each test, on a server of the test run.
+`context` makes what a handler is given, `drain` runs everything that is due, and the pytest plugin,
+which is there as soon as this package is installed, has the fixtures `gw_database` and `gw_utils`.
 """
+
+from graphile_worker.testing.context import context
+from graphile_worker.testing.drain import drain
+
+__all__ = ["context", "drain"]

@@ -1,0 +1,103 @@
+"""A context to call handlers with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from graphile_worker.client.worker_utils import WorkerUtils
+from graphile_worker.database.executor import Database
+from graphile_worker.errors import ConfigurationError
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.job import Job, JobState
+from graphile_worker.payloads.codec import to_json
+from graphile_worker.runtime.shutdown import ShutdownSignal
+from graphile_worker.tasks.context import Environment, WorkerContext
+
+
+def context(
+    *,
+    job: Job | None = None,
+    payload: Any = None,
+    utils: WorkerUtils | None = None,
+    extensions: Iterable[object] = (),
+) -> WorkerContext:
+    """What an async handler is given, without a worker.
+
+    Args:
+        job: the job it runs; by default one that was just claimed for the first time.
+        payload: `ctx.payload`, where no job is given.
+        utils: what `ctx.add_job` and its kin use; without, they raise `ConfigurationError`.
+        extensions: what `ctx.get_ext` finds.
+
+    Example:
+        await send_email.fn(SendEmail("a@example.com"), context())
+    """
+    job = job or _claimed_now(payload)
+    environment = Environment(
+        worker_id=job.locked_by or "test",
+        schema="graphile_worker" if utils is None else utils.schema,
+        database=_nothing,
+        utils=utils or WorkerUtils(_nothing),
+        extensions={type(extension): extension for extension in extensions},
+        shutdown=ShutdownSignal(),
+        loop=asyncio.get_running_loop(),
+    )
+    return WorkerContext(_row(job), job.task_identifier, environment)
+
+
+class _Nothing:
+    """Stands for the database of a context without one."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ConfigurationError("this context has no database; give it one: context(utils=…)")
+
+
+_nothing: Database = _Nothing()  # type: ignore[assignment] # whatever is asked of it raises
+
+
+def _claimed_now(payload: Any) -> Job:
+    now = datetime.now(UTC)
+    return Job(
+        id=1,
+        task_identifier="test",
+        queue_name=None,
+        payload={} if payload is None else payload,
+        priority=0,
+        run_at=now,
+        attempts=1,
+        max_attempts=25,
+        last_error=None,
+        key=None,
+        revision=0,
+        flags=frozenset(),
+        created_at=now,
+        updated_at=now,
+        locked_at=now,
+        locked_by="test",
+        state=JobState.LOCKED,
+    )
+
+
+def _row(job: Job) -> ClaimedJob:
+    return ClaimedJob(
+        id=job.id,
+        task_id=0,
+        queue_id=None,
+        payload=to_json(job.payload),
+        attempts=job.attempts,
+        max_attempts=job.max_attempts,
+        locked_at=job.locked_at or job.run_at,
+        key=job.key,
+        queue_name=job.queue_name,
+        priority=job.priority,
+        run_at=job.run_at,
+        last_error=job.last_error,
+        revision=job.revision,
+        flags=to_json(dict.fromkeys(job.flags, True)) if job.flags else None,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        queues_exist=False,
+    )
