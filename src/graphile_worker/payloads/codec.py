@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from graphile_worker.errors import PayloadError
-from graphile_worker.payloads.faults import fault_in, misfit
+from graphile_worker.payloads.faults import fault_in, fault_in_plain, misfit
 
 P = TypeVar("P")
 
@@ -109,7 +109,10 @@ def check_faults(value: object, data: bytes) -> None:
         PayloadError: it names the place.
     """
     # NaN and infinity are written as null; a NUL can only be written as this escape.
-    if (b"null" in data or b"\\u0000" in data) and (fault := fault_in(value, write_as)):
+    if b"null" not in data and b"\\u0000" not in data:
+        return
+    # What a msgspec.Raw brought along is only seen in the JSON.
+    if fault := fault_in(value, write_as) or fault_in_plain(_decoder.decode(data)):
         raise PayloadError(fault)
 
 
@@ -128,11 +131,15 @@ def write_as(value: object) -> object:
 
 def _odd_json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except RecursionError as error:
         raise misfit(error) from None
     except ValueError as error:
-        raise PayloadError(f"not JSON that Python can hold: {error}") from None
+        raise PayloadError(f"cannot be read as JSON: {error}") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=write_as)

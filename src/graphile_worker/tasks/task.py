@@ -9,7 +9,8 @@ from typing import Any, TypeVar, get_type_hints
 
 from graphile_worker.jobs.definition import JobDefinition
 from graphile_worker.jobs.spec import JobSpec
-from graphile_worker.payloads.codec import PayloadCodec, codec_for
+from graphile_worker.payloads.codec import PayloadCodec
+from graphile_worker.payloads.select import codec_for
 
 P = TypeVar("P")
 

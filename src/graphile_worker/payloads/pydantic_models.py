@@ -1,0 +1,153 @@
+"""Payloads of pydantic's types, through its `TypeAdapter`.
+
+pydantic is never imported for its own sake: a type can only be pydantic's if somebody imported it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
+
+from graphile_worker.errors import ConfigurationError, PayloadError
+from graphile_worker.payloads.codec import PayloadCodec, from_json, write_as
+from graphile_worker.payloads.faults import child, fault_in
+from graphile_worker.payloads.read_back import mismatch
+from graphile_worker.payloads.reserved_keys import without_reserved_keys
+
+P = TypeVar("P")
+
+_MARKS = ("__pydantic_core_schema__", "__get_pydantic_core_schema__", "__pydantic_validator__")
+_PACKAGES = ("pydantic", "pydantic_core", "annotated_types")
+
+
+def is_pydantic(payload_type: Any) -> bool:
+    """Whether a type, a part of it or one of its fields is pydantic's."""
+    return "pydantic" in sys.modules and _mentions_pydantic(payload_type, set())
+
+
+class PydanticCodec(PayloadCodec[P]):
+    """pydantic validates, and decides how its types look in JSON; strictness in adding is ours.
+
+    Raises:
+        ConfigurationError: pydantic cannot make a schema of the type.
+    """
+
+    def __init__(self, payload_type: Any) -> None:
+        import pydantic  # noqa: PLC0415 (optional, and known to be loaded)
+        from pydantic_core import PydanticSerializationError  # noqa: PLC0415 (the same)
+
+        try:
+            self._adapter: pydantic.TypeAdapter[P] = pydantic.TypeAdapter(payload_type)
+        except (pydantic.PydanticUserError, NameError, TypeError) as error:
+            raise ConfigurationError(f"{payload_type} cannot be a payload type: {error}") from error
+        self._invalid = pydantic.ValidationError
+        self._unwritable = (PydanticSerializationError, ValueError, TypeError, AttributeError)
+
+    def encode(self, value: P) -> str:
+        """See `PayloadCodec.encode`."""
+        text, complaint = self._dump(value)
+        if "NaN" in text or "Infinity" in text:
+            from_json(text)
+        if ("null" in text or "\\u0000" in text) and (fault := self._fault(value)):
+            raise PayloadError(fault)
+        try:
+            read = self._adapter.validate_json(text)
+        except self._invalid as error:
+            raise self._misfit(error) from None
+        if complaint is not None or read != value:
+            _check_classes(value, read, "$")
+        if complaint is not None:
+            raise PayloadError(f"$: {complaint}")
+        return text
+
+    def decode(self, text: str) -> P:
+        """See `PayloadCodec.decode`."""
+        text = without_reserved_keys(text, keep_cron=False)
+        try:
+            return self._adapter.validate_json(text)
+        except self._invalid as error:
+            raise self._misfit(error) from None
+
+    def _dump(self, value: P) -> tuple[str, str | None]:
+        """The JSON, and what pydantic has against it: it rather warns than refuses."""
+        try:
+            return self._adapter.dump_json(value, by_alias=True, warnings="error").decode(), None
+        except self._unwritable:
+            pass
+        try:
+            text = self._adapter.dump_json(value, by_alias=True, warnings="none").decode()
+        except self._unwritable as error:
+            reason = str(error).removeprefix("Error serializing to JSON: ")
+            raise PayloadError(self._fault(value) or f"$: {reason}") from None
+        return text, "holds values of other types than declared"
+
+    def _fault(self, value: P) -> str | None:
+        try:
+            return fault_in(self._adapter.dump_python(value, warnings="none"), write_as)
+        except self._unwritable:
+            return None
+
+    def _misfit(self, error: Any) -> PayloadError:
+        """Every place pydantic complains about, in one line."""
+        complaints = []
+        for detail in error.errors(include_url=False, include_input=False, include_context=False):
+            place = "$"
+            for key in detail["loc"]:
+                place = child(place, key)
+            message = detail["msg"]
+            complaints.append(f"{place}: {message[:1].lower()}{message[1:]}")
+        return PayloadError("; ".join(complaints))
+
+
+def _check_classes(given: Any, read: Any, place: str) -> None:
+    """A dict is not taken for a model, nor a subclass, whose own fields would be lost."""
+    fields = _field_names(read)
+    if fields is not None:
+        if type(given) is not type(read):
+            raise mismatch(place, type(read), given)
+        for name in fields:
+            _check_classes(getattr(given, name, None), getattr(read, name), child(place, name))
+    elif isinstance(read, dict) and isinstance(given, Mapping):
+        for key in given.keys() & read.keys():
+            _check_classes(given[key], read[key], child(place, key))
+    elif isinstance(read, list | tuple) and isinstance(given, list | tuple):
+        for index, (before, after) in enumerate(zip(given, read, strict=False)):
+            _check_classes(before, after, child(place, index))
+
+
+def _field_names(value: Any) -> list[str] | None:
+    """The fields of a model or dataclass; None for what is neither."""
+    fields = getattr(type(value), "__pydantic_fields__", None)
+    if fields is not None:
+        return list(fields)
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    return None
+
+
+def _mentions_pydantic(part: Any, seen: set[int]) -> bool:
+    if id(part) in seen:
+        return False
+    seen.add(id(part))
+    if isinstance(part, type) and any(hasattr(part, mark) for mark in _MARKS):
+        return True
+    if any(_is_of_pydantic(mark) for mark in getattr(part, "__metadata__", ())):
+        return True
+    parts = [*get_args(part), *_types_of_fields(get_origin(part) or part)]
+    return any(_mentions_pydantic(inner, seen) for inner in parts)
+
+
+def _is_of_pydantic(metadata: object) -> bool:
+    return type(metadata).__module__.partition(".")[0] in _PACKAGES
+
+
+def _types_of_fields(cls: Any) -> list[Any]:
+    is_record = dataclasses.is_dataclass(cls) or is_typeddict(cls) or hasattr(cls, "_fields")
+    if not is_record and not hasattr(cls, "__attrs_attrs__"):
+        return []
+    try:
+        return list(get_type_hints(cls, include_extras=True).values())
+    except (NameError, TypeError):
+        return []  # reported when the codec is built
