@@ -17,7 +17,7 @@ from graphile_worker.cli.settings import Command, Settings
 from graphile_worker.errors import ConfigurationError, PayloadError
 from graphile_worker.jobs.definition import task_ref
 from graphile_worker.jobs.spec import SMALLINT, JobKeyMode, JobSpec
-from graphile_worker.payloads.codec import from_json
+from graphile_worker.payloads.codec import from_json, to_json
 
 _KEY_MODES = {mode.value.replace("_", "-"): mode for mode in JobKeyMode}
 
@@ -68,7 +68,10 @@ class Given(TypedDict):
 @click.option("--flag", "flags", multiple=True, help="A mark of the job; may be repeated.")
 @click.pass_context
 def command(context: click.Context, identifier: str, **given: Unpack[Given]) -> None:
-    """Add a job of TASK, whether or not a worker knows that task yet."""
+    """Add a job.
+
+    TASK is the identifier of its task; no worker needs to know it yet.
+    """
     if given["payload"] is not None and given["payload_file"] is not None:
         raise click.UsageError("give either --payload or --payload-file, not both")
     if given["job_key_mode"] is not None and given["key"] is None:
@@ -104,9 +107,11 @@ def _payload(text: str | None, path: str | None) -> Any:
     if text is None:
         return {}
     try:
-        return from_json(text)
-    except ValueError as error:
+        value = from_json(text)
+        to_json(value)  # reading is lenient: what others stored must be shown
+    except PayloadError as error:
         raise PayloadError(f"payload must be valid JSON: {error}") from error
+    return value
 
 
 def _read(path: str) -> str:

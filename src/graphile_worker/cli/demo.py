@@ -23,11 +23,11 @@ from graphile_worker.cli.settings import Command, Settings
 )
 @click.pass_context
 def command(context: click.Context, *, jobs: int, keep: bool) -> int:
-    """See a worker at work: start PostgreSQL, run example jobs, check the result.
+    """See a worker at work, on a PostgreSQL that comes along.
 
-    The PostgreSQL that comes along is used, and thrown away afterwards; with --keep its data stays
-    in ./.graphile-worker/pg. A database of yours is used only if --database-url names it:
-    DATABASE_URL is not looked at.
+    Adds example jobs, runs them, and checks the result against the database, which is thrown away
+    afterwards; with --keep it stays in ./.graphile-worker/pg. A database of yours is used only if
+    --database-url names it: DATABASE_URL is not looked at.
     """
     flags = Settings.of(context).flags
     url = flags.database_url or ("embedded:" if keep else "embedded:?temporary")

@@ -30,7 +30,9 @@ def checks(plan: Plan, ledger: Ledger, *, left: int) -> list[Check]:
 
 
 def _nothing_left(plan: Plan, left: int) -> Check:
-    return Check(left == 0, f"the database holds {left} of the {plan.total:,} jobs that were added")
+    return Check(
+        left == 0, f"nothing is left: the database holds {left} of the {plan.total:,} jobs"
+    )
 
 
 def _all_ran_once(plan: Plan, ledger: Ledger) -> Check:
@@ -57,7 +59,7 @@ def _batches_retried_in_part(plan: Plan, ledger: Ledger) -> Check:
     bounced = Counter(range(0, items, tasks.BOUNCES_EVERY))
     return Check(
         ledger.failed[task] == bounced and ledger.finished[task] == Counter(range(items)),
-        f"{ledger.failed[task].total():,} of {items:,} batch items failed, and they alone came again",
+        f"{ledger.failed[task].total():,} of {items:,} batch items failed; only these came again",
     )
 
 

@@ -20,7 +20,7 @@ _UNITS: Final = (
 
 _BY_NAME: Final = {name: unit for unit, names in _UNITS for name in names}
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([^\W\d_]+)\s*")
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta:

@@ -40,9 +40,10 @@ def command(
     limit: int,
     offset: int,
 ) -> None:
-    """List jobs, by id.
+    """List jobs.
 
-    A table on a terminal, tab-separated values in a pipe, an array with --json.
+    By id: a table on a terminal, tab-separated values in a pipe, an array with
+    --json.
     """
     settings = Settings.of(context)
     limit, offset = min(limit, _BIGINT), min(offset, _BIGINT)

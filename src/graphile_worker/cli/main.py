@@ -17,8 +17,6 @@ from graphile_worker.errors import GraphileWorkerError
 FAILED: Final = 1
 USED_WRONGLY: Final = 2
 INTERRUPTED: Final = 130
-BROKEN_PIPE: Final = 141
-"""What a shell reports of a program that SIGPIPE ended."""
 
 DEBUG: Final = "GRAPHILE_WORKER_DEBUG"
 
@@ -94,7 +92,10 @@ def _say(text: str, kind: str, *, as_json: bool) -> None:
 
 
 def _broken_pipe() -> int:
-    """The reader of our output has gone: say nothing, and keep Python from trying again at exit."""
+    """The reader of our output has gone: keep Python from trying, and complaining, again at exit.
+
+    Where click notices first, it does the same.
+    """
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
+    return FAILED

@@ -35,7 +35,9 @@ def command(
     log_level: str | None,
     **flags: Unpack[RunFlags],
 ) -> None:
-    """Run a worker until SIGINT or SIGTERM.
+    """Run a worker.
+
+    It works until SIGINT or SIGTERM.
 
     MODULE:ATTRIBUTE is a WorkerOptions, a function returning one, a task or a list of tasks, for
     example `tasks:tasks` or `app/worker.py:options`; modules of the current folder are found.

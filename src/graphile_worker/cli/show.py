@@ -15,7 +15,10 @@ from graphile_worker.errors import GraphileWorkerError
 @click.argument("job_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @click.pass_context
 def command(context: click.Context, job_id: int) -> None:
-    """Show one job: where it stands, its last error, its payload."""
+    """Show one job.
+
+    Where it stands, its last error, its payload.
+    """
     settings = Settings.of(context)
     job = with_utils(settings, lambda utils: utils.get_job(job_id))
     if job is None:

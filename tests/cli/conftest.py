@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "graphile_worker"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """Ours without what the commands look at, or what makes their output differ."""
+    foreign = ("PG", "DATABASE_URL", "GRAPHILE_WORKER", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", **changes}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the command as a process; it does not outlive the test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start_one(*arguments: str, env: Mapping[str, str] = {}, **how: Any) -> Any:
+        how = {"cwd": tmp_path, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **how}
+        process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            env=environment(env),
+            text=True,
+            **{"stderr": subprocess.PIPE, **how},
+        )
+        processes.append(process)
+        return process
+
+    yield start_one
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def cli(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., Ended]:
+    """Runs the command to its end, its output in pipes."""
+
+    def run(*arguments: str, given: str = "", **how: Any) -> Ended:
+        process = start(*arguments, **how)
+        out, err = process.communicate(given, timeout=30)
+        return Ended(process.returncode, out, err)
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., Ended]:
+    """Runs the command to its end on a terminal, 110 columns wide."""
+
+    def run(*arguments: str, **how: Any) -> Ended:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+        process = start(*arguments, stdout=theirs, **how)
+        os.close(theirs)
+        out = b"".join(iter(lambda: _read(ours), b"")).decode()
+        os.close(ours)
+        err = process.communicate(timeout=30)[1]
+        return Ended(process.returncode, out.replace("\r\n", "\n"), err)
+
+    return run
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other side is closed, which a terminal tells so
+        return b""
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> Path:
+    """A module `jobs` as users write it, in the folder in which the commands run."""
+    path = tmp_path / "jobs.py"
+    path.write_text(TASKS)
+    return path
+
+
+TASKS = """
+import asyncio
+from typing import Any
+from graphile_worker import PermanentFailure, WorkerOptions, task
+
+@task
+async def fine(payload: Any) -> None:
+    print("fine", payload, flush=True)
+
+@task
+def broken(payload: Any) -> None:
+    raise ValueError("not today")
+
+@task
+async def hopeless(payload: Any) -> None:
+    raise PermanentFailure("never")
+
+@task
+async def slow(payload: Any) -> None:
+    print("slow began", flush=True)
+    await asyncio.sleep(payload)
+    print("slow ended", flush=True)
+
+tasks = [fine, broken, hopeless, slow]
+empty = []
+twice = [fine, task("fine")(broken.fn)]
+strangers = [fine, print]
+number = 5
+options = WorkerOptions(tasks=tasks, concurrency=3)
+
+def make():
+    return WorkerOptions(tasks=[fine])
+
+async def make_async():
+    await asyncio.sleep(0)
+    return WorkerOptions(tasks=(fine,))
+
+def make_nothing():
+    raise KeyError("no settings")
+
+class Nested:
+    tasks = [fine]
+"""
