@@ -308,6 +308,13 @@ async def test_a_lent_transaction_has_the_paths_and_zone_of_the_role(awkward_url
     await database.aclose()
 
 
+async def test_a_lent_transaction_has_the_path_that_the_url_asks_for(url):
+    database = await connect(f"{url}&options=-c%20search_path%3Dapp,public")
+    async with database.connection() as connection, connection.transaction(lent=True):
+        assert await connection.run(setting("search_path")) == "app,public"
+    await database.aclose()
+
+
 async def test_where_sessions_are_shared_each_of_our_transactions_sets_itself_up(
     awkward_url, trusted, admin
 ):
@@ -358,10 +365,11 @@ async def test_the_pool_opens_connections_as_they_are_needed_and_no_more(databas
 
 
 async def test_a_pool_that_waits_for_itself_says_so(database, monkeypatch):
-    monkeypatch.setattr(ours, "ACQUIRE_SECONDS", 0.05)
     async with database.connection(), database.connection(), database.connection():
+        monkeypatch.setattr(ours, "ACQUIRE_SECONDS", 0.05)
         with pytest.raises(DatabaseError, match="none of the 3 connections became free"):
             await database.run(ask("select 1"))
+        monkeypatch.undo()
     assert await database.run(ask("select 1")) == 1
 
 

@@ -173,6 +173,7 @@ async def test_a_tls_file_that_cannot_be_read_is_named(relay):
     place = f"postgres://postgres@127.0.0.1:{relay.port}/postgres"
     with pytest.raises(ConfigurationError, match=r"sslrootcert: the file '/nope\.crt'"):
         await answer(f"{place}?sslmode=verify-full&sslrootcert=/nope.crt")
+    assert await answer(f"{place}?sslmode=prefer&sslrootcert=/nope.crt") == 1
     with pytest.raises(ConfigurationError, match=r"root\.crt"):
         await answer(f"{place}?sslmode=verify-full")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from graphile_worker.drivers.dsn import Endpoint, Keepalive, Surroundings, Target, resolve
+from graphile_worker.drivers.dsn import Surroundings, resolve
+from graphile_worker.drivers.target import Endpoint, Keepalive, Target
 from graphile_worker.errors import ConfigurationError
 
 

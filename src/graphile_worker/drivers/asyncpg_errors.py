@@ -9,13 +9,13 @@ import ssl
 
 import asyncpg
 
-from graphile_worker.drivers.dsn import Endpoint, Target
 from graphile_worker.drivers.sqlstate import (
     PROTOCOL_VIOLATION,
     UNKNOWN_DATABASE,
     database_error,
     is_wrong_login,
 )
+from graphile_worker.drivers.target import Endpoint, Target
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 
 DRIVER_ERRORS = (

@@ -19,14 +19,15 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours, refused, unreachable
-from graphile_worker.drivers.dsn import Endpoint, Target
 from graphile_worker.drivers.settings import (
     APPLICATION_NAME,
     SHOW_OF_THE_ROLE,
     after_connect,
-    startup,
+    session_settings,
+    without_meaning,
 )
 from graphile_worker.drivers.sqlstate import CANNOT_CONNECT_NOW
+from graphile_worker.drivers.target import Endpoint, Target
 from graphile_worker.drivers.tcp import apply_keepalive
 from graphile_worker.errors import ConfigurationError
 
@@ -58,7 +59,7 @@ class Opener:
         name: str | None = None,
         *,
         settings: Mapping[str, str] = _NO_SETTINGS,
-        own_settings: bool = True,
+        meaning_of_the_role: bool = False,
     ) -> Raw:
         """Open one connection.
 
@@ -66,19 +67,20 @@ class Opener:
             name: what it is for, shown in `application_name`.
             settings: server settings over those of `drivers.settings`; a pooler refuses them,
                 so behind one they are left out.
-            own_settings: False leaves the session as the role and the database have it.
+            meaning_of_the_role: leave the search path and the like as the role has them.
 
         Raises:
             ConnectionLostError: no host can be reached, or none is of the wanted kind.
             DatabaseError: a host answered and refuses: a wrong password, an unknown database.
             ConfigurationError: a TLS file cannot be used.
         """
-        if own_settings:
-            settings = {**self._startup(name), **(settings if self.prepared_statements else {})}
+        startup = self._startup(name, settings)
+        if meaning_of_the_role:
+            startup = without_meaning(startup)
         failures: list[tuple[Endpoint, Exception]] = []
         for endpoint, kind in self._attempts():
             try:
-                return await self._attempt(endpoint, kind, dict(settings))
+                return await self._attempt(endpoint, kind, startup)
             except asyncpg.ClientConfigurationError as error:
                 raise ConfigurationError(str(ours(error))) from error
             except DRIVER_ERRORS as error:
@@ -88,8 +90,8 @@ class Opener:
         raise unreachable(failures) from failures[-1][1]
 
     async def settings_of_the_role(self) -> Sequence[str]:
-        """What `settings.lent` takes, asked of a session that has none of our settings."""
-        raw = await self.open(own_settings=False)
+        """What `settings.lent` takes, asked of a session in which we did not set it."""
+        raw = await self.open(meaning_of_the_role=True)
         try:
             return [str(value) for value in await raw.fetchrow(SHOW_OF_THE_ROLE) or ()]
         except DRIVER_ERRORS as error:
@@ -97,11 +99,16 @@ class Opener:
         finally:
             raw.terminate()
 
-    def _startup(self, name: str | None) -> dict[str, str]:
+    def _startup(self, name: str | None, more: Mapping[str, str]) -> dict[str, str]:
+        """The startup packet. `options` is read before the rest of it, so ours come out on top."""
         base = self.target.application_name or APPLICATION_NAME
-        settings = startup(f"{base} {name}" if name else base, pooled=not self.prepared_statements)
-        options = {"options": self.target.options} if self.target.options else {}
-        return {**settings, **options}
+        return {
+            **session_settings(
+                f"{base} {name}" if name else base, pooled=not self.prepared_statements
+            ),
+            **({"options": self.target.options} if self.target.options else {}),
+            **(more if self.prepared_statements else {}),
+        }
 
     def _attempts(self) -> list[tuple[Endpoint, SessionAttribute]]:
         """Which hosts to try for which kind of server, in order."""
@@ -154,15 +161,25 @@ def _security(target: Target, endpoint: Endpoint) -> dict[str, Any]:
     """TLS as asyncpg takes it: files only by a URL, and none at all for a Unix socket."""
     if endpoint.is_socket:
         return {**target.kerberos, "ssl": False}
-    for key in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
-        path = target.tls.get(key)
-        if path is not None and path != "system" and not os.access(path, os.R_OK):
-            raise ConfigurationError(f"{key}: the file {path!r} cannot be read")
+    _check_files(target.tls)
     if target.tls.get("sslrootcert") == "system":
         tls: dict[str, Any] = {"ssl": _system_context(target.tls)}
     else:
         tls = {"dsn": f"postgresql://?{urlencode(target.tls, quote_via=quote)}"}
     return {**target.kerberos, **tls, "direct_tls": target.direct_tls}
+
+
+def _check_files(tls: Mapping[str, str]) -> None:
+    """Name the file that is missing; asyncpg's error for it looks like a missing socket."""
+    checked: tuple[str, ...] = ()
+    if tls["sslmode"] != "disable":
+        checked = ("sslcert", "sslkey")
+    if tls["sslmode"] in {"require", "verify-ca", "verify-full"}:
+        checked = (*checked, "sslrootcert", "sslcrl")
+    for key in checked:
+        path = tls.get(key)
+        if path is not None and path != "system" and not os.access(path, os.R_OK):
+            raise ConfigurationError(f"{key}: the file {path!r} cannot be read")
 
 
 def _system_context(tls: Mapping[str, str]) -> ssl.SSLContext:

@@ -40,7 +40,7 @@ SHOW_OF_THE_ROLE: Final = "select " + ", ".join(
 """Asks a session that we did not set up for what `lent` takes."""
 
 
-def startup(application_name: str, *, pooled: bool) -> dict[str, str]:
+def session_settings(application_name: str, *, pooled: bool) -> dict[str, str]:
     """The settings of the startup packet: they cost no round trip, and RESET returns to them.
 
     Args:
@@ -50,6 +50,11 @@ def startup(application_name: str, *, pooled: bool) -> dict[str, str]:
             are in force for single statements, and `local` sets ours for each transaction.
     """
     return {"application_name": application_name, **_TRACKED, **({} if pooled else _SESSION)}
+
+
+def without_meaning(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings without those that `SHOW_OF_THE_ROLE` asks for."""
+    return {name: value for name, value in settings.items() if name not in _OF_THE_ROLE}
 
 
 def after_connect(server_major: int) -> str | None:

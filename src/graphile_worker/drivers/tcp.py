@@ -7,7 +7,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from graphile_worker.drivers.dsn import Keepalive
+from graphile_worker.drivers.target import Keepalive
 
 
 def apply_keepalive(transport: Any, keepalive: Keepalive) -> None:
