@@ -304,6 +304,7 @@ def test_a_thread_that_comes_back_after_its_loop_was_closed_ends_quietly(recwarn
         await pool.aclose()
 
     asyncio.run(leave_behind())
+    assert hanging.began.wait(DEADLINE)
     hanging.go_on.set()
     threads[0].join(DEADLINE)
     assert not threads[0].is_alive()

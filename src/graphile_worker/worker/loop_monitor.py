@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import selectors
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 _logger = logging.getLogger(__name__)
 
 DescribeTask: TypeAlias = Callable[["asyncio.Task[Any]"], str | None]
 
-_SHOWN_FRAMES = 6
+_SHOWN_FRAMES: Final = 6
+_LOOKED_AT_FRAMES: Final = 50
+_ASYNCIO: Final = Path(asyncio.__file__).parent
+_LOOP_FUNCTIONS: Final = frozenset(
+    {"_run", "_run_once", "run_forever", "run_until_complete", "run"}
+)
 
 
 class LoopMonitor:
@@ -103,45 +110,64 @@ class LoopMonitor:
             mark = self._mark
             overdue = self._overdue(now)
             overslept = now - before - pause
-            # A process that was stopped (SIGSTOP, a frozen container) used no time and blames no
+            # A process that was stopped (SIGSTOP, a frozen container) used no CPU and blames no
             # one. One whose handler held the interpreter lock, so that this thread could not run
-            # either, was busy.
-            stopped = overslept > self._threshold / 2 and cpu - cpu_before < overslept / 2
+            # either, used what a crowded machine let it have.
+            stopped = overslept > self._threshold / 2 and cpu - cpu_before < overslept / 20
             if overdue > self._threshold and not stopped and self._reported != mark:
-                self._reported = mark
-                self._warn(loop, thread_id, overdue)
+                self._look(loop, thread_id, mark, overdue)
             before, cpu_before = now, cpu
 
-    def _warn(self, loop: asyncio.AbstractEventLoop, thread_id: int, overdue: float) -> None:
+    def _look(
+        self, loop: asyncio.AbstractEventLoop, thread_id: int, mark: float, overdue: float
+    ) -> None:
+        # Documented for the running loop, and a look-up that is safe from any thread.
+        task = asyncio.current_task(loop)
+        frames = _frames_on_loop(thread_id)
+        if self._mark == mark:  # else it went on meanwhile, and this is not what held it up
+            self._reported = mark
+            self._warn(task, frames, overdue)
+
+    def _warn(
+        self,
+        task: asyncio.Task[Any] | None,
+        frames: list[traceback.FrameSummary],
+        overdue: float,
+    ) -> None:
+        if task is None and all(frame.filename == selectors.__file__ for frame in frames):
+            _logger.warning(
+                "The event loop is late by %.1f s, and nothing that runs on it is to blame: the "
+                "machine has too little CPU time for this process, or a handler in a thread holds "
+                "the interpreter lock",
+                overdue,
+            )
+            return
         _logger.warning(
             "The event loop is blocked for %.1f s by %s; while it is, no other job of this worker "
             "goes on. Await instead of waiting, or make it a plain function: that runs in a "
             "thread. It is at:\n%s",
             overdue,
-            self._culprit(loop),
-            _where(thread_id),
+            self._culprit(task),
+            "\n".join(f"  {at.filename}:{at.lineno} in {at.name}: {at.line}" for at in frames),
         )
 
-    def _culprit(self, loop: asyncio.AbstractEventLoop) -> str:
-        # Documented for the running loop, and a look-up that is safe from any thread.
-        task = asyncio.current_task(loop)
+    def _culprit(self, task: asyncio.Task[Any] | None) -> str:
         if task is None:
             return "a callback"
         return self._describe(task) or task.get_name()
 
 
-def _where(thread_id: int) -> str:
-    """The innermost lines of code that a thread is at, without those of the loop itself."""
-    frame = sys._current_frames().get(thread_id)  # noqa: SLF001 (documented, named to warn)
+def _frames_on_loop(thread_id: int) -> list[traceback.FrameSummary]:
+    """The innermost calls of the loop's thread, down to where the loop called them."""
+    frame = sys._current_frames().get(thread_id)  # noqa: SLF001 (documented; its name warns)
     if frame is None:
-        return "an unknown place"
-    summary = traceback.StackSummary.extract(
-        traceback.walk_stack(frame), limit=_SHOWN_FRAMES, lookup_lines=True
+        return []
+    calls = traceback.StackSummary.extract(
+        traceback.walk_stack(frame), limit=_LOOKED_AT_FRAMES, lookup_lines=False
     )
-    del frame
-    lines = []
-    for at in summary:
-        if "asyncio" in at.filename and at.name in {"_run", "_run_once"}:
-            break
-        lines.append(f"  {at.filename}:{at.lineno} in {at.name}: {at.line}")
-    return "\n".join(lines)
+    own = next((n for n, at in enumerate(calls) if _runs_the_loop(at)), len(calls))
+    return calls[:own][:_SHOWN_FRAMES]
+
+
+def _runs_the_loop(call: traceback.FrameSummary) -> bool:
+    return Path(call.filename).parent == _ASYNCIO and call.name in _LOOP_FUNCTIONS
