@@ -256,7 +256,6 @@ async def awkward_url(admin, url: str) -> AsyncIterator[str]:
         alter role awkward set lock_timeout = '1ms';
         alter role awkward set idle_in_transaction_session_timeout = '1ms';
         alter role awkward set idle_session_timeout = '1s';
-        alter role awkward set transaction_timeout = '1h';
         alter role awkward set default_transaction_isolation = 'serializable';
         alter role awkward set default_transaction_read_only = on;
         alter role awkward set default_transaction_deferrable = on;
@@ -266,7 +265,8 @@ async def awkward_url(admin, url: str) -> AsyncIterator[str]:
         alter role awkward set DateStyle = 'German';
         """
     )
-    await admin.execute("grant awkward to postgres")
+    if admin.get_server_version().major >= 17:
+        await admin.execute("alter role awkward set transaction_timeout = '1h'")
     yield url.replace("//postgres@", "//awkward@")
     await admin.execute("reset role; drop role awkward")
 
@@ -287,9 +287,12 @@ async def test_whatever_the_role_says_sessions_are_as_we_need_them(awkward_url, 
     database = await connect(awkward_url)
     dedicated = await database.dedicated("claim", settings={"jit": "off"})
     for executor in (database, dedicated):
-        got = {name: await executor.run(setting(name)) for name in OURS}
+        known = ask("select array_agg(name) from pg_settings where name = any($1::text[])", [*OURS])
+        names = await executor.run(known)
+        assert len(OURS) - len(names) <= 2  # settings that came with 14 and 17
+        got = {name: await executor.run(setting(name)) for name in names}
         assert got["DateStyle"].startswith("ISO")
-        assert got == {**OURS, "DateStyle": got["DateStyle"]}
+        assert got == {name: OURS[name] for name in names} | {"DateStyle": got["DateStyle"]}
     assert await dedicated.run(setting("jit")) == "off"
     assert await dedicated.run(setting("application_name")) == "graphile-worker claim"
     await dedicated.aclose()
