@@ -32,8 +32,10 @@ async def connect(
     Args:
         url: a connection string in either form of libpq.
         max_connections: the size of the pool; dedicated connections come on top.
-        prepared_statements: False behind a pooler that gives each transaction another session
-            (PgBouncer in transaction mode before 1.21, or without max_prepared_statements).
+        prepared_statements: False behind a pooler that gives each transaction another session,
+            as PgBouncer does in transaction mode. Then neither named statements are used nor
+            session settings sent: transactions set up themselves, single statements run as the
+            role is set up. LISTEN does not work there at all.
         wait: how long to keep trying while the server is not there yet; None tries once.
 
     Raises:
