@@ -58,8 +58,10 @@ def _make_extensions(folder: Path) -> None:
     for name, text in (
         (
             "pgcrypto",
-            "create function gen_random_uuid() returns uuid language sql "
-            "as 'select pg_catalog.gen_random_uuid()';\n",
+            (
+                "create function gen_random_uuid() returns uuid language sql "
+                "as 'select pg_catalog.gen_random_uuid()';\n"
+            ),
         ),
         ("uuid-ossp", "-- asked for by the first versions, and not used\n"),
     ):
