@@ -1,21 +1,78 @@
-"""Batch results (first version)."""
+"""What a batch handler returned, as the outcome of its job."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
+from graphile_worker.errors import PermanentFailure
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
+from graphile_worker.tasks.error_text import error_text, storable
+
+_items: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def batch_outcome(payload: str, results: Any) -> Outcome:
+    """The outcome of a batch.
+
+    Args:
+        payload: the stored JSON array.
+        results: None when all is done, else one entry an item: None where it is done, an exception
+            where it failed.
+
+    Returns:
+        Completed; or failed with what failed, and the failed items as they were stored as the new
+        payload. Anything else than such results fails the whole batch. When every failed item is a
+        `PermanentFailure`, so is the job.
+    """
     if results is None:
         return COMPLETED
-    items = msgspec.json.decode(payload, type=list[msgspec.Raw])
-    if len(items) != len(results):
-        return Unfinished(Verdict.SPENT, f"batch handler returned {len(results)} results for {len(items)} payload items")
-    failed = [i for i, r in enumerate(results) if r is not None]
-    if not failed:
+    items = _items.decode(payload)
+    if not isinstance(results, Sequence) or isinstance(results, str | bytes):
+        return _all_failed(
+            f"the batch handler returned {type(results).__name__}, expected None or a list with "
+            "None or an exception for each item"
+        )
+    if len(results) != len(items):
+        return _all_failed(
+            f"batch handler returned {len(results)} results for {len(items)} payload items"
+        )
+    for index, result in enumerate(results):
+        if result is not None and not _is_failure(result):
+            return _all_failed(
+                f"the batch handler returned {type(result).__name__} for item {index}, "
+                "expected None or an exception"
+            )
+    return _of_failures(
+        {i: result for i, result in enumerate(results) if result is not None}, items
+    )
+
+
+def _of_failures(failures: dict[int, Any], items: Sequence[msgspec.Raw]) -> Outcome:
+    if not failures:
         return COMPLETED
-    text = ", ".join(f"{i}: {results[i]!r}" for i in failed)
-    rest = msgspec.json.encode([items[i] for i in failed]).decode()
-    return Unfinished(Verdict.SPENT, f"{len(failed)} batch item(s) failed: {text}", None, rest)
+    errors = ", ".join(f"{index}: {_text(failure)}" for index, failure in failures.items())
+    permanent = all(isinstance(failure, PermanentFailure) for failure in failures.values())
+    left = msgspec.json.encode([items[index] for index in failures]).decode()
+    return Unfinished(
+        Verdict.EXHAUSTED if permanent else Verdict.SPENT,
+        storable(f"{len(failures)} batch item(s) failed: {errors}"),
+        payload=left,
+    )
+
+
+def _all_failed(reason: str) -> Unfinished:
+    return Unfinished(Verdict.SPENT, reason)
+
+
+def _is_failure(result: object) -> bool:
+    """An exception; an exception class is one without message, as in `raise`."""
+    return isinstance(result, BaseException) or (
+        isinstance(result, type) and issubclass(result, BaseException)
+    )
+
+
+def _text(failure: Any) -> str:
+    return failure.__name__ if isinstance(failure, type) else error_text(failure)
