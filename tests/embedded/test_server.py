@@ -181,6 +181,14 @@ async def test_a_named_temporary_folder_is_shared_and_thrown_away(program, place
     eventually(lambda: not server.folder.exists() and not processes_of(server.folder))
 
 
+async def test_a_temporary_folder_can_be_asked_for_again_while_it_is_being_removed(place):
+    url = f"embedded://{place}/shared?temporary"
+    for _ in range(4):
+        with EmbeddedPostgres.start(url) as server:
+            assert await query(server.url, "select 1") == 1
+    eventually(lambda: {path.name for path in place.iterdir()} == {"tmp"})
+
+
 def test_kept_data_is_never_taken_for_temporary(folder):
     with pytest.raises(ConfigurationError, match="holds data that was to be kept"):
         EmbeddedPostgres.start(f"embedded://{folder}?temporary")

@@ -1,5 +1,10 @@
 """A PostgreSQL that comes with the program: `database_url="embedded:"`.
 
+    embedded:                       keeps its data in ./.graphile-worker/pg
+    embedded:///folder              keeps it there
+    embedded:?temporary             is thrown away; this program's alone
+    embedded:///folder?temporary    is thrown away; shared by those who name the folder
+
 Programs that name the same folder share one server, and it runs as long as one of them does:
 
     program A ──┐ a shared lock each,                    ┌── postgres

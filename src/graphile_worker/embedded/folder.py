@@ -117,33 +117,48 @@ def find_place(asked: Asked) -> Place:
 
 
 @contextlib.contextmanager
-def starting(place: Place) -> Generator[None]:
-    """Make the folder and hold its start lock; what was made goes again if the start fails.
+def starting(place: Place) -> Generator[int]:
+    """Become a user of the folder, and hold its start lock while the context is open.
+
+    Gives the descriptor that makes us a user. From then on a server that runs, or starts, does not
+    go away; the caller keeps it open as long. If the start fails it is closed, and what was made
+    is removed.
 
     Raises:
         ConfigurationError: the folder is used for something else.
         OSError: it cannot be made, or not be used by us.
     """
-    while True:
+    users = None
+    while users is None:
         made = _make(place)
-        try:
-            lock = reaper.open_lock(place.folder / reaper.START_LOCK)
-        except FileNotFoundError:
-            continue  # a start that failed has just removed the folder
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _is_still_there(place.folder / reaper.START_LOCK, lock):
+        with contextlib.ExitStack() as held:
+            users = _take_locks(place.folder, held)
+            if users is None:
                 continue
             had_data = (place.folder / reaper.DATA).exists()
             try:
-                yield
-            except Exception:
-                if not had_data:
+                yield users
+            except BaseException as error:
+                os.close(users)
+                if isinstance(error, Exception) and not had_data:
                     _take_back(place, made)
                 raise
-            return
-        finally:
-            os.close(lock)
+
+
+def _take_locks(folder: Path, held: contextlib.ExitStack) -> int | None:
+    """Wait for both locks; None if the folder they were in has been removed meanwhile."""
+    try:
+        start = reaper.open_lock(folder / reaper.START_LOCK)
+        held.callback(os.close, start)
+        fcntl.flock(start, fcntl.LOCK_EX)
+        users = reaper.open_lock(folder / reaper.USERS_LOCK)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(users, fcntl.LOCK_SH)  # waits while a reaper is stopping its server
+    if _is_still_there(folder / reaper.START_LOCK, start):
+        return users
+    os.close(users)
+    return None
 
 
 def socket_folder(folder: Path) -> Path | None:
@@ -208,9 +223,12 @@ def _make(place: Place) -> Path | None:
 
 def _refuse_foreign(folder: Path) -> None:
     """Never take over a folder that holds other things, least of all somebody's cluster."""
-    if not folder.exists() or (folder / reaper.DATA / "PG_VERSION").exists():
+    if (folder / reaper.DATA / "PG_VERSION").exists():
         return
-    if {path.name for path in folder.iterdir()} - _OURS:
+    names = set[str]()
+    with contextlib.suppress(FileNotFoundError):
+        names = {path.name for path in folder.iterdir()}
+    if names - _OURS:
         raise ConfigurationError(
             f"{folder} is not empty and holds no embedded server; name another folder"
         )

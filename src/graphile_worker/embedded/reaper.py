@@ -280,7 +280,16 @@ class Reaper:
             remove_sockets(self._sockets)
         shutil.rmtree(self._folder / UNFINISHED, ignore_errors=True)
         if self._order["temporary"]:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._throw_away()
+
+    def _throw_away(self) -> None:
+        """Remove the folder at one stroke: another program may be making it anew already."""
+        removed = self._folder.with_name(f"{self._folder.name}.removed-{os.getpid()}")
+        try:
+            self._folder.rename(removed)
+        except OSError:  # a parent that is not ours to change
+            removed = self._folder
+        shutil.rmtree(removed, ignore_errors=True)
 
     def _pid_file(self) -> list[str]:
         try:

@@ -18,8 +18,6 @@ from graphile_worker.embedded.binaries import VARIABLE, Binaries, find_binaries
 from graphile_worker.errors import ConfigurationError, DatabaseError
 
 if sys.platform != "win32":
-    import fcntl
-
     from graphile_worker.embedded import reaper
     from graphile_worker.embedded.folder import (
         Place,
@@ -82,23 +80,13 @@ class EmbeddedPostgres:
         asked = parse_url(url)
         try:
             place = find_place(asked)
-            with starting(place):
-                return cls._enter(place, private=asked.folder is None)
+            with starting(place) as users:
+                sockets = _join_or_launch(place)
         except OSError as error:
             raise ConfigurationError(
                 f"an embedded database cannot be kept there: {error}"
             ) from error
-
-    @classmethod
-    def _enter(cls, place: Place, *, private: bool) -> Self:
-        """Become a user first: from then on a server that runs, or starts, does not go away."""
-        users = reaper.open_lock(place.folder / reaper.USERS_LOCK)
-        try:
-            fcntl.flock(users, fcntl.LOCK_SH)  # waits while a reaper is stopping its server
-            sockets = _join_or_launch(place)
-        except BaseException:
-            os.close(users)
-            raise
+        private = asked.folder is None
         return cls(folder=place.folder, sockets=sockets, users=users, private=private)
 
     @property
