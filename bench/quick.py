@@ -11,7 +11,7 @@ import time
 
 import asyncpg
 
-from graphile_worker import WorkerOptions, WorkerUtils, task
+from graphile_worker import Worker, WorkerOptions, WorkerUtils, task
 from graphile_worker.embedded.server import EmbeddedPostgres
 
 JOBS = 100_000
@@ -70,7 +70,7 @@ async def fill(utils: WorkerUtils, count: int) -> None:
         await utils.add_jobs(noop, [None] * 10_000)
 
 
-async def by_the_worker(worker) -> float:
+async def by_the_worker(worker: Worker) -> float:
     started = time.perf_counter()
     result = await worker.run_once()
     assert result.completed == JOBS, result

@@ -1,42 +1,48 @@
 """Durable background jobs on PostgreSQL: the Graphile Worker schema, in Python.
 
-The names below are the public interface; everything else is internal.
+The names below are the public interface; everything else is internal. Each is imported when it is
+first used: a producer does not pay for the worker, nor a task's process for the database.
 """
 
 from __future__ import annotations
 
-from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.errors import (
-    ConfigurationError,
-    ConnectionLostError,
-    CrontabError,
-    DatabaseError,
-    DuplicateTaskError,
-    GraphileWorkerError,
-    IncompatibleSchemaError,
-    JobLostError,
-    JobNotAddedError,
-    JobScheduleFailed,
-    JobScheduleSkipped,
-    LockedJobsError,
-    MigrationError,
-    MissingDependencyError,
-    PayloadError,
-    PermanentFailure,
-    SchemaMissingError,
-    Snooze,
-    UnknownTaskError,
-)
-from graphile_worker.jobs.definition import JobDefinition, task_ref
-from graphile_worker.jobs.job import Job, JobState
-from graphile_worker.jobs.new_job import NewJob, RawJobSpec
-from graphile_worker.jobs.spec import JobKeyMode, JobSpec
-from graphile_worker.queries.manage_jobs import Stats
-from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
-from graphile_worker.tasks.decorator import batch_task, task
-from graphile_worker.tasks.task import Task
-from graphile_worker.worker.options import WorkerOptions, WorkerShutdownConfig
-from graphile_worker.worker.worker import RunResult, Worker
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from graphile_worker.client.worker_utils import WorkerUtils
+    from graphile_worker.errors import (
+        ConfigurationError,
+        ConnectionLostError,
+        CrontabError,
+        DatabaseError,
+        DuplicateTaskError,
+        GraphileWorkerError,
+        IncompatibleSchemaError,
+        JobLostError,
+        JobNotAddedError,
+        JobScheduleFailed,
+        JobScheduleSkipped,
+        LockedJobsError,
+        MigrationError,
+        MissingDependencyError,
+        PayloadError,
+        PermanentFailure,
+        SchemaMissingError,
+        Snooze,
+        UnknownTaskError,
+    )
+    from graphile_worker.jobs.definition import JobDefinition, task_ref
+    from graphile_worker.jobs.job import Job, JobState
+    from graphile_worker.jobs.new_job import NewJob, RawJobSpec
+    from graphile_worker.jobs.spec import JobKeyMode, JobSpec
+    from graphile_worker.queries.manage_jobs import Stats
+    from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
+    from graphile_worker.tasks.decorator import batch_task, task
+    from graphile_worker.tasks.task import Task
+    from graphile_worker.worker.options import WorkerOptions
+    from graphile_worker.worker.settings import WorkerShutdownConfig
+    from graphile_worker.worker.worker import RunResult, Worker
 
 __version__ = "0.1.0"
 
@@ -80,3 +86,38 @@ __all__ = [
     "task",
     "task_ref",
 ]
+
+_MODULES: Final = {
+    "WorkerUtils": "client.worker_utils",
+    "JobDefinition": "jobs.definition",
+    "task_ref": "jobs.definition",
+    "Job": "jobs.job",
+    "JobState": "jobs.job",
+    "NewJob": "jobs.new_job",
+    "RawJobSpec": "jobs.new_job",
+    "JobKeyMode": "jobs.spec",
+    "JobSpec": "jobs.spec",
+    "Stats": "queries.manage_jobs",
+    "SyncWorkerContext": "tasks.context",
+    "WorkerContext": "tasks.context",
+    "batch_task": "tasks.decorator",
+    "task": "tasks.decorator",
+    "Task": "tasks.task",
+    "WorkerOptions": "worker.options",
+    "WorkerShutdownConfig": "worker.settings",
+    "RunResult": "worker.worker",
+    "Worker": "worker.worker",
+}
+"""Where a name is defined, below this package; those not listed are errors."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

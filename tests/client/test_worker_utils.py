@@ -160,7 +160,8 @@ async def test_one_bad_payload_keeps_all_others_out(gw_database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [{"x": math.nan}, [math.inf], "\ud800", {"\ud800": 1}, "a\0b", {"a": ["\0"]}, object()]
+    "payload",
+    [{"x": math.nan}, [math.inf], "\ud800", {"\ud800": 1}, "a\0b", {"a": ["\0"]}, object()],
 )
 async def test_what_json_or_postgresql_cannot_hold_is_refused(
     gw_database: str, payload: object

@@ -145,7 +145,7 @@ async def test_a_thread_that_holds_the_interpreter_lock_is_not_blamed_on_the_loo
         began.set()
         try:
             async with asyncio.timeout(3 * DEADLINE):
-                while not any("nothing that runs on it" in text for text in warned.texts):  # noqa: ASYNC110
+                while not any("nothing that runs on it" in text for text in warned.texts):
                     await asyncio.sleep(0.01)
         finally:
             ended.set()

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support import process_tasks as tasks
 
 from graphile_worker.errors import ConfigurationError, PayloadError, PermanentFailure, Snooze
 from graphile_worker.worker.call_result import Raised, Returned
 from graphile_worker.worker.process_pool import ProcessDiedError, ProcessPool, RemoteError
 from graphile_worker.worker.task_path import TaskPath, task_path
-from support import process_tasks as tasks
 
 DEADLINE = 20.0
 TESTS = Path(__file__).parent.parent

@@ -142,9 +142,12 @@ async def test_after_the_grace_period_a_job_is_handed_back_with_its_attempt(
     assert job.last_error == "Job recovered after worker interruption"
     assert timedelta(seconds=30) <= job.run_at - added.run_at < timedelta(seconds=40)
     async with sql(gw_database) as connection:
-        assert await connection.fetchval(
-            "select count(*) from graphile_worker._private_job_queues where locked_at is not null"
-        ) == 0
+        assert (
+            await connection.fetchval(
+                "select count(*) from graphile_worker._private_job_queues where locked_at is not null"
+            )
+            == 0
+        )
 
 
 async def test_a_handler_that_ignores_cancellation_does_not_hold_the_worker_up(
@@ -315,9 +318,12 @@ async def test_a_job_that_was_taken_away_is_not_touched(
             return "is no longer held" in caplog.text
 
         await until(reported)
-        assert await connection.fetchval(
-            "select locked_by from graphile_worker._private_jobs where id = $1", added.id
-        ) == worker.worker_id
+        assert (
+            await connection.fetchval(
+                "select locked_by from graphile_worker._private_jobs where id = $1", added.id
+            )
+            == worker.worker_id
+        )
         await connection.execute("delete from graphile_worker._private_jobs")
 
 
@@ -416,8 +422,10 @@ async def test_ten_workers_share_a_queue_without_overlap_or_loss(gw_database: st
             )
             workers.append(await options.init())
             group.create_task(workers[-1].run())
-        await workers[0].create_utils().add_jobs(
-            [serial.job(n, JobSpec(queue_name=f"q{n % 7}")) for n in range(700)]
+        await (
+            workers[0]
+            .create_utils()
+            .add_jobs([serial.job(n, JobSpec(queue_name=f"q{n % 7}")) for n in range(700)])
         )
         await asyncio.wait_for(finished.wait(), 40)
         for worker in workers:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.running import sql
 
 from graphile_worker import (
     ConfigurationError,
@@ -24,7 +25,6 @@ from graphile_worker import (
     batch_task,
     task,
 )
-from support.running import sql
 
 SOON = timedelta(milliseconds=10)
 
@@ -325,9 +325,7 @@ async def test_jobs_of_a_queue_run_one_after_the_other_in_order(gw_database: str
 
     async with options(gw_database, serial, concurrency=10).init() as worker:
         utils = worker.create_utils()
-        await utils.add_jobs(
-            [serial.job(Number(n), JobSpec(queue_name="one")) for n in range(30)]
-        )
+        await utils.add_jobs([serial.job(Number(n), JobSpec(queue_name="one")) for n in range(30)])
         result = await worker.run_once()
     assert (result.completed, most) == (30, 1)
     assert order == list(range(30))

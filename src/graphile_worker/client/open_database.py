@@ -29,7 +29,7 @@ async def open_database(
 
     Args:
         url: any form that libpq takes, or `embedded:…`.
-        max_connections: of the pool and all dedicated connections together.
+        max_connections: of the pool; dedicated connections come on top.
         prepared_statements: False behind a pooler in transaction mode.
         wait: how long to wait for a server that is not there yet; None fails at once.
 

@@ -275,13 +275,15 @@ class WorkerUtils:
         async with self._database.connection() as connection, connection.transaction():
             for wave in split:
                 batch = [jobs[position] for position in wave.positions]
-                stored = await self._add_wave(connection, batch, wave.preserve_run_at)
+                stored = await self._add_wave(
+                    connection, batch, preserve_run_at=wave.preserve_run_at
+                )
                 for position, job in zip(wave.positions, stored, strict=True):
                     added[position] = job
         return [job for job in added if job is not None]
 
     async def _add_wave(
-        self, executor: Executor, jobs: Sequence[NewJob], preserve_run_at: bool
+        self, executor: Executor, jobs: Sequence[NewJob], *, preserve_run_at: bool
     ) -> list[Job]:
         statement = adding.add_jobs(self._schema, jobs, preserve_run_at=preserve_run_at)
         rows = await executor.run(statement)

@@ -8,7 +8,6 @@ a piece of, a password.
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -120,6 +119,8 @@ def _unknown(key: str) -> ConfigurationError:
         return ConfigurationError(f"the database URL has a part that is no key=value; {_ENCODE}")
     if key in _ELSEWHERE:
         return ConfigurationError(f"the database URL has the key {key!r}; {_ELSEWHERE[key]}")
+    from difflib import get_close_matches  # noqa: PLC0415 (for this error alone)
+
     close = get_close_matches(key, VARIABLES, n=3)
     advice = (
         f"did you mean {' or '.join(close)}?"

@@ -160,4 +160,4 @@ V = TypeVar("V")
 
 def given(value: V | None | Unset) -> V | None:
     """The value for the database, where unset and cleared are both NULL: its own default."""
-    return None if value is UNSET else value  # type: ignore[return-value]
+    return None if value is UNSET else value

@@ -83,7 +83,9 @@ def _run_at(spec: JobSpec) -> tuple[datetime | None, float | None]:
     Seconds, not an interval: days of an interval are calendar days of the session's time zone.
     """
     run_at = given(spec.run_at)
-    return (None, run_at.total_seconds()) if isinstance(run_at, timedelta) else (run_at, None)
+    if isinstance(run_at, timedelta):
+        return None, run_at.total_seconds()
+    return run_at, None
 
 
 def _flags(spec: JobSpec) -> list[str] | None:
@@ -98,5 +100,3 @@ def _flags_literal(spec: JobSpec) -> str | None:
         return None
     quoted = (flag.replace("\\", "\\\\").replace('"', '\\"') for flag in flags)
     return "{" + ",".join(f'"{flag}"' for flag in quoted) + "}"
-
-

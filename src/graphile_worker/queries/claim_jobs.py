@@ -16,8 +16,10 @@ LARGEST: Final = 512
 
 
 def batch_size(free: int) -> int:
-    """How many jobs to ask for when `free` could be taken: one text for each size is prepared,
-    so large numbers are rounded down to a few steps."""
+    """How many jobs to ask for when `free` could be taken.
+
+    One text for each size is prepared, so large numbers are rounded down to a few steps.
+    """
     if free <= EXACT_UP_TO:
         return free
     step = 8 if free <= 128 else 64  # noqa: PLR2004 (steps of about an eighth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 from graphile_worker.database.schema import Schema
 
@@ -21,6 +21,6 @@ def load(name: str, schema: Schema, limit: int | None = None) -> str:
 
 @lru_cache(maxsize=256)
 def _read(name: str) -> str:
-    text = files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
     return "\n".join(lines).strip()

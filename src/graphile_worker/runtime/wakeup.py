@@ -19,7 +19,7 @@ class Wakeup:
         """Look again."""
         self._called.set()
 
-    async def wait(self, timeout: float | None = None) -> bool:
+    async def wait(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 (a poll)
         """Wait for a call; False when `timeout` seconds passed without one.
 
         Cancel safety: a cancelled wait takes nothing.

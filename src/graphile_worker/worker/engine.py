@@ -11,9 +11,9 @@ from graphile_worker.jobs.outcome import Completed, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import Claimer, ClaimRules
-from graphile_worker.worker.options import WorkerOptions, seconds
 from graphile_worker.worker.releaser import Releaser, interrupted
 from graphile_worker.worker.run_job import JobRunner
+from graphile_worker.worker.settings import WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
@@ -26,7 +26,7 @@ class Engine:
 
     def __init__(
         self,
-        options: WorkerOptions,
+        options: WorkerSettings,
         rules: ClaimRules,
         environment: Environment,
         task_ids: TaskIds,
@@ -38,10 +38,10 @@ class Engine:
         self._wakeup = wakeup
         self._concurrency = options.concurrency
         self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
-        self._connections = [SteadyConnection(environment.database, name) for name in ("claim", "release")]
-        self.runner = JobRunner(
-            options, environment, task_ids, on_thread_returned=self._slot_freed
-        )
+        self._connections = [
+            SteadyConnection(environment.database, name) for name in ("claim", "release")
+        ]
+        self.runner = JobRunner(options, environment, task_ids, on_thread_returned=self._slot_freed)
         self.slots = Slots(options.concurrency, self._run, self._slot_freed)
         self.releaser = Releaser(
             self._connections[1],

@@ -60,7 +60,9 @@ class Listener:
         await lost.wait()
 
     def _notified(self, payload: str) -> None:
-        """Any text may arrive here, from any program: only a negative count is no reason to look
-        (`remove_job` sends -1)."""
+        """Take any text, from any program: only a negative count is no reason to look.
+
+        `remove_job` sends -1.
+        """
         if '"count":-' not in payload:
             self._wakeup()

@@ -11,15 +11,15 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.adopt import adopt
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.runtime.duration import duration
-from graphile_worker.worker.options import RESERVED_CONNECTIONS, WorkerOptions
 from graphile_worker.worker.run_job import check_executors
+from graphile_worker.worker.settings import RESERVED_CONNECTIONS, WorkerSettings
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.worker import Worker
 
 _DIRECT_CONNECTIONS = 2
 
 
-async def open_worker(options: WorkerOptions) -> Worker:
+async def open_worker(options: WorkerSettings) -> Worker:
     """Check the tasks, connect, migrate, register; what was opened is closed if one step fails."""
     registry = options.registry()
     check_executors(registry)
@@ -40,7 +40,7 @@ async def open_worker(options: WorkerOptions) -> Worker:
         )
 
 
-async def _open(options: WorkerOptions, stack: AsyncExitStack) -> Database:
+async def _open(options: WorkerSettings, stack: AsyncExitStack) -> Database:
     if options.database is not None:
         return adopt(options.database)
     wait = options.wait_for_database
@@ -54,7 +54,7 @@ async def _open(options: WorkerOptions, stack: AsyncExitStack) -> Database:
     return database
 
 
-async def _open_direct(options: WorkerOptions, stack: AsyncExitStack) -> Database | None:
+async def _open_direct(options: WorkerSettings, stack: AsyncExitStack) -> Database | None:
     if options.direct_database_url is None:
         return None
     database = await open_database(options.direct_database_url, max_connections=_DIRECT_CONNECTIONS)

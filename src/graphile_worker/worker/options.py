@@ -1,63 +1,23 @@
-"""Every knob of a worker."""
+"""`WorkerOptions`: from options to a worker."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import os
-from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from graphile_worker.database.schema import Schema
-from graphile_worker.errors import ConfigurationError
-from graphile_worker.jobs.spec import JobSpec
-from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.runtime.opening import Opening
-from graphile_worker.tasks.registry import TaskRegistry
-
-if TYPE_CHECKING:
-    from graphile_worker.worker.worker import Worker
-
-RESERVED_CONNECTIONS = 4
-"""Claim, release, LISTEN and heartbeat each have a connection that no handler can take."""
-
-ShutdownTrigger = Awaitable[object] | asyncio.Event
-"""What starts a shutdown: an event that is set, or an awaitable that ends."""
-
-
-def cpus() -> int:
-    """How many logical CPUs this machine has."""
-    return os.cpu_count() or 1
+from graphile_worker.worker.opening import open_worker
+from graphile_worker.worker.settings import WorkerSettings
+from graphile_worker.worker.worker import Worker
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerShutdownConfig:
-    """How a worker stops.
-
-    Raises:
-        ConfigurationError: a duration that is none, or negative.
-    """
-
-    listen_os_shutdown_signals: bool = True
-    """Whether SIGINT and SIGTERM start the shutdown while `run` is under way. Turn it off where
-    the host program handles signals. Off the main thread it has no effect."""
-    shutdown_signal: ShutdownTrigger | None = None
-    """An event or awaitable of the host that starts the shutdown, besides the signals."""
-    grace_period: Duration = timedelta(seconds=5)
-    """How long running jobs have to end after the shutdown started, before they are interrupted."""
-    interrupted_job_retry_delay: Duration = timedelta(seconds=30)
-    """When an interrupted job may run again; its attempt is given back."""
-
-    def __post_init__(self) -> None:
-        for name in ("grace_period", "interrupted_job_retry_delay"):
-            object.__setattr__(self, name, duration(name, getattr(self, name)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerOptions:
+class WorkerOptions(WorkerSettings):
     """What a worker is made of; `init()` makes it. A value: variants by `dataclasses.replace`.
+
+    The fields, their defaults and bounds are those of `WorkerSettings`. The methods besides `init`
+    each return a new object.
 
     Raises:
         ConfigurationError: an option that makes no sense, or one given in two places.
@@ -66,63 +26,6 @@ class WorkerOptions:
         async with WorkerOptions(database_url=url, tasks=[send_email]).init() as worker:
             await worker.run()
     """
-
-    database_url: str | None = None
-    """Any URL libpq takes, or `embedded:` for a PostgreSQL that comes along."""
-    database: Any = None
-    """Instead of a URL: an asyncpg pool of the caller's, who also closes it. It needs
-    `max_size` of at least 4: the worker keeps connections of it for claims, releases and LISTEN."""
-    direct_database_url: str | None = None
-    """Where LISTEN connects, for set-ups whose `database_url` leads to a pooler in transaction
-    mode. Default: `database_url`."""
-    max_pg_conn: int = 20
-    """The most connections opened from `database_url`, at least 5: four are reserved (claim,
-    release, LISTEN, heartbeat), the rest is the pool that handlers use. Ignored with `database`."""
-    schema: str = "graphile_worker"
-    """The schema with the worker's tables; created by `init()` where it is missing."""
-    tasks: Iterable[object] = ()
-    """The tasks this worker runs: `@task`, `@batch_task`, or classes with IDENTIFIER and `run`."""
-    concurrency: int = field(default_factory=cpus)
-    """How many jobs run at once. Default: the logical CPUs; I/O-bound jobs want more."""
-    poll_interval: Duration = timedelta(seconds=1)
-    """How long an idle worker waits before it looks without being notified. Retries and jobs with
-    a `run_at` are found by this alone."""
-    use_notification_delivery: bool = True
-    """Whether new jobs are announced (LISTEN/NOTIFY). Off: polling only, one connection less."""
-    use_local_time: bool = False
-    """Whether this machine's clock decides what is due, instead of the database's."""
-    prepared_statements: bool = True
-    """Turn off behind a pooler in transaction mode that does not know them."""
-    forbidden_flags: Iterable[str] = ()
-    """Jobs with one of these flags are left for other workers."""
-    extensions: Iterable[object] = ()
-    """Objects for handlers (`ctx.get_ext(Type)`), at most one of each type."""
-    shutdown: WorkerShutdownConfig | None = None
-    """How the worker stops; or the four options below, one by one."""
-    listen_os_shutdown_signals: bool | None = None
-    """See `WorkerShutdownConfig`."""
-    shutdown_signal: ShutdownTrigger | None = None
-    """See `WorkerShutdownConfig`."""
-    shutdown_grace_period: Duration | None = None
-    """See `WorkerShutdownConfig.grace_period`."""
-    shutdown_interrupted_job_retry_delay: Duration | None = None
-    """See `WorkerShutdownConfig.interrupted_job_retry_delay`."""
-    thread_workers: int | None = None
-    """How many plain functions run in threads at once. Default: `concurrency`."""
-    process_workers: int | None = None
-    """How many processes run `executor="process"` tasks. Default: the logical CPUs."""
-    wait_for_database: Duration | None = None
-    """How long `init()` waits for a database that does not answer yet. Default: it fails at once."""
-
-    def __post_init__(self) -> None:
-        Schema(self.schema)
-        self._freeze_collections()
-        self._check_numbers()
-        self._check_durations()
-        if self.database is not None and self.database_url is not None:
-            raise ConfigurationError("give either database_url or database, not both")
-        self.shutdown_config()
-        self.extensions_by_type()
 
     def init(self) -> Opening[Worker]:
         """Connect, migrate, register the tasks.
@@ -136,49 +39,7 @@ class WorkerOptions:
             DuplicateTaskError: two tasks with one identifier.
             DatabaseError: and its kinds: no connection, no rights, no fitting schema.
         """
-        from graphile_worker.worker.opening import open_worker  # noqa: PLC0415 (it needs options)
-
         return Opening(lambda: open_worker(self))
-
-    def registry(self) -> TaskRegistry:
-        """The tasks by identifier."""
-        if not self.tasks:
-            raise ConfigurationError(
-                "tasks is empty: a worker without tasks never runs a job; WorkerOptions(tasks=[…])"
-            )
-        return TaskRegistry(self.tasks)
-
-    def shutdown_config(self) -> WorkerShutdownConfig:
-        """How the worker stops, from `shutdown` or the single options."""
-        single = {
-            "listen_os_shutdown_signals": self.listen_os_shutdown_signals,
-            "shutdown_signal": self.shutdown_signal,
-            "grace_period": self.shutdown_grace_period,
-            "interrupted_job_retry_delay": self.shutdown_interrupted_job_retry_delay,
-        }
-        given = {name: value for name, value in single.items() if value is not None}
-        if self.shutdown is None:
-            return WorkerShutdownConfig(**given)  # type: ignore[arg-type] # checked there
-        if given:
-            raise ConfigurationError(
-                f"shutdown= and {', '.join(sorted(given))} say the same thing twice; "
-                "give one of them"
-            )
-        return self.shutdown
-
-    def extensions_by_type(self) -> dict[type, object]:
-        """The extensions as handlers ask for them."""
-        found: dict[type, object] = {}
-        for extension in self.extensions:
-            if type(extension) in found:
-                raise ConfigurationError(
-                    f"two extensions are of the type {type(extension).__qualname__}; "
-                    "handlers could not tell them apart"
-                )
-            found[type(extension)] = extension
-        return found
-
-    # -- chained methods, each of which returns a new object ---------------------------------
 
     def define_job(self, task: object) -> WorkerOptions:
         """With one more task."""
@@ -203,42 +64,3 @@ class WorkerOptions:
     def pg_pool(self, pool: object) -> WorkerOptions:
         """On a pool of the caller's."""
         return dataclasses.replace(self, database=pool)
-
-    # -- checks --------------------------------------------------------------------------------
-
-    def _freeze_collections(self) -> None:
-        JobSpec(flags=self.forbidden_flags)
-        for name in ("tasks", "forbidden_flags", "extensions"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-
-    def _check_numbers(self) -> None:
-        _at_least("concurrency", self.concurrency, 1)
-        _at_least("max_pg_conn", self.max_pg_conn, RESERVED_CONNECTIONS + 1)
-        for name in ("thread_workers", "process_workers"):
-            if (value := getattr(self, name)) is not None:
-                _at_least(name, value, 1)
-
-    def _check_durations(self) -> None:
-        set_field = object.__setattr__
-        set_field(
-            self, "poll_interval", duration("poll_interval", self.poll_interval, positive=True)
-        )
-        for name in (
-            "shutdown_grace_period",
-            "shutdown_interrupted_job_retry_delay",
-            "wait_for_database",
-        ):
-            if (value := getattr(self, name)) is not None:
-                set_field(self, name, duration(name, value))
-
-
-def seconds(value: Duration) -> float:
-    """A duration option, already checked, in seconds."""
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
-
-
-def _at_least(name: str, value: object, smallest: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigurationError(f"{name} must be a whole number, got {value!r}")
-    if value < smallest:
-        raise ConfigurationError(f"{name} must be at least {smallest}, got {value}")

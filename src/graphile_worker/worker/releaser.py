@@ -102,7 +102,8 @@ class Releaser:
         if completed:
             jobs = [job for job, _ in completed]
             statement = release_completed(self._schema, worker_id=self._worker_id, jobs=jobs)
-            self._stored(completed, *await self._persist(statement))
+            stored, ambiguous = await self._persist(statement)
+            self._stored(completed, stored, ambiguous=ambiguous)
         if unfinished:
             await self._send_unfinished(unfinished)
 
@@ -127,7 +128,8 @@ class Releaser:
         logger.error("job %s: its outcome was refused: %s", job.id, error)
         safe = Unfinished(end.verdict, _UNSTORABLE + ascii(str(error)), end.delay)
         statement = release_unfinished(self._schema, worker_id=self._worker_id, jobs=[(job, safe)])
-        self._stored([(job, end)], *await self._persist(statement))
+        stored, ambiguous = await self._persist(statement)
+        self._stored([(job, end)], stored, ambiguous=ambiguous)
 
     async def _persist(self, statement: Statement[dict[int, bool]]) -> tuple[dict[int, bool], bool]:
         """Send it until it is answered.
@@ -156,9 +158,7 @@ class Releaser:
                 )
                 await asyncio.sleep(delay)
 
-    def _stored(
-        self, pairs: Sequence[Pair], stored: dict[int, bool], ambiguous: bool = False
-    ) -> None:
+    def _stored(self, pairs: Sequence[Pair], stored: dict[int, bool], *, ambiguous: bool) -> None:
         queue_freed = False
         for pair in pairs:
             job, outcome = pair

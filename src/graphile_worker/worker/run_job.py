@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphile_worker.errors import PermanentFailure, Snooze
 from graphile_worker.jobs.claimed_job import ClaimedJob
@@ -19,12 +19,14 @@ from graphile_worker.tasks.error_text import error_text
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.tasks.task import Task
 from graphile_worker.worker.call_result import CallResult, Raised
-from graphile_worker.worker.options import WorkerOptions, cpus, seconds
-from graphile_worker.worker.process_pool import ProcessPool
 from graphile_worker.worker.releaser import interrupted
+from graphile_worker.worker.settings import WorkerSettings, cpus, seconds
 from graphile_worker.worker.task_ids import TaskIds
-from graphile_worker.worker.task_path import task_path
 from graphile_worker.worker.thread_pool import ThreadPool
+
+if TYPE_CHECKING:
+    from graphile_worker.worker.process_pool import ProcessPool
+    from graphile_worker.worker.task_path import TaskPath
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ def check_executors(registry: TaskRegistry) -> None:
     """Refuse, before anything is connected, a process task that no other process could find."""
     for task in registry.values():
         if task.executor == "process":
-            task_path(task)
+            _path_of(task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class JobRunner:
 
     def __init__(
         self,
-        options: WorkerOptions,
+        options: WorkerSettings,
         environment: Environment,
         task_ids: TaskIds,
         *,
@@ -134,10 +136,13 @@ class JobRunner:
         return await self._threads.call(call, name=self.describe(job), timeout=timeout)
 
     async def _call_in_process(self, task: Task[Any], job: ClaimedJob) -> CallResult[None]:
+        # Few workers have such tasks, and the imports take their time.
+        from graphile_worker.worker.process_pool import ProcessPool  # noqa: PLC0415
+
         if self._processes is None:
             self._processes = ProcessPool(self._process_workers or cpus())
         timeout = None if task.timeout is None else seconds(task.timeout)
-        return await self._processes.call(task_path(task), job.payload, timeout=timeout)
+        return await self._processes.call(_path_of(task), job.payload, timeout=timeout)
 
     def _ended(self, task: Task[Any], job: ClaimedJob, result: CallResult[Any]) -> Run:
         if isinstance(result, Raised):
@@ -161,6 +166,12 @@ class JobRunner:
                 outcome = _with_backoff(Unfinished(Verdict.SPENT, error_text(error)), task, job)
         _log_failure(self.describe(job), job, outcome.error, error)
         return Run(outcome, error)
+
+
+def _path_of(task: Task[Any]) -> TaskPath:
+    from graphile_worker.worker.task_path import task_path  # noqa: PLC0415 (as the pool)
+
+    return task_path(task)
 
 
 class JobFailedError(Exception):
@@ -197,7 +208,9 @@ def _log_failure(
     final = job.attempts >= job.max_attempts or isinstance(error, PermanentFailure)
     logger.log(
         logging.ERROR if final else logging.WARNING,
-        "%s failed for good (attempt %d of %d): %s" if final else "%s failed (attempt %d of %d): %s",
+        "%s failed for good (attempt %d of %d): %s"
+        if final
+        else "%s failed (attempt %d of %d): %s",
         name,
         job.attempts,
         job.max_attempts,

@@ -54,8 +54,7 @@ class TaskIds:
         self._refreshed = time.monotonic()
 
     async def refresh_if_old(self) -> None:
-        """Once a minute, `register` and report tasks nobody here knows; never raises for a
-        database that is away."""
+        """Once a minute, `register` and report unknown tasks; a database that is away is logged."""
         if time.monotonic() - self._refreshed < _REFRESH_AFTER:
             return
         try:

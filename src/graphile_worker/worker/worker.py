@@ -21,7 +21,7 @@ from graphile_worker.worker.claimer import ClaimRules
 from graphile_worker.worker.engine import Engine
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.notifications import Listener
-from graphile_worker.worker.options import ShutdownTrigger, WorkerOptions, seconds
+from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.task_ids import TaskIds
 
@@ -51,7 +51,7 @@ class Worker:
 
     def __init__(
         self,
-        options: WorkerOptions,
+        options: WorkerSettings,
         *,
         worker_id: str,
         database: Database,
@@ -103,8 +103,10 @@ class Worker:
         return RunResult(engine.completed, engine.failed, engine.retried)
 
     def request_shutdown(self) -> None:
-        """Take no more jobs; `run` returns when those running have ended, or the grace period
-        has. Idempotent; call it on the worker's event loop."""
+        """Take no more jobs; `run` returns when those running have ended, or the grace period.
+
+        Idempotent. To be called on the worker's event loop.
+        """
         self._shutdown.drain()
         self._wakeup()
 
