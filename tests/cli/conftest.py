@@ -5,32 +5,14 @@ import os
 import pty
 import struct
 import subprocess
-import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PROGRAM = [sys.executable, "-m", "graphile_worker"]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Ours without what the commands look at, or what makes their output differ."""
-    foreign = ("PG", "DATABASE_URL", "GRAPHILE_WORKER", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", **changes}
+from support.command_line import PROGRAM, Ended, environment
 
 
 @pytest.fixture

@@ -11,22 +11,20 @@ from importlib.metadata import entry_points
 
 import asyncpg
 import pytest
+from support.eventually import eventually
 
 from graphile_worker.cli import main
 from graphile_worker.embedded.server import EmbeddedPostgres
 from graphile_worker.errors import DatabaseError
-from support.eventually import eventually
 
 SECRET = "hunter2secret"
 
 
 def test_a_missing_schema_names_the_command_that_makes_it(cli, empty_database):
-    for command in (["stats"], ["list"], ["show", "1"], ["add", "t"]):
-        ended = cli(*command, "--database-url", empty_database)
-        assert (ended.code, ended.out) == (1, "")
-        assert ended.err.startswith("Error: ")
-        assert "graphile-worker --schema graphile_worker migrate" in ended.err
-        assert ended.err.count("\n") == 1
+    ended = cli("add", "t", "--database-url", empty_database)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
+    assert ended.err.startswith("Error: ")
+    assert "graphile-worker --schema graphile_worker migrate" in ended.err
 
 
 def test_nobody_listens_there(cli):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+
+from graphile_worker import JobSpec, WorkerUtils
 
 HEADER = "id\ttask\tqueue\tstate\trun_at\tattempts\tpriority\tkey\tlocked_by"
 
@@ -123,13 +125,14 @@ def test_what_cannot_be_added_is_one_line_and_exit_code_1(
 
 
 @pytest.fixture
-def three_jobs(cli, migrated_database):
+async def three_jobs(migrated_database):
     """One ready, one of a queue, one for later with a key that tries to break the output."""
-    named = {"env": {"DATABASE_URL": migrated_database}}
-    cli("add", "alpha", "--payload", '{"who": "Zoë"}', **named)
-    cli("add", "beta", "--queue", "q", **named)
-    cli("add", "beta", "--key", "[red]\t\n\x1b[31m", "--run-at", "+1d", **named)
-    return named
+    later = JobSpec(job_key="[red]\t\n\x1b[31m", run_at=timedelta(days=1))
+    async with WorkerUtils.connect(migrated_database) as utils:
+        await utils.add_raw_job("alpha", {"who": "Zoë"})
+        await utils.add_raw_job("beta", spec=JobSpec(queue_name="q"))
+        await utils.add_raw_job("beta", spec=later)
+    return {"env": {"DATABASE_URL": migrated_database}}
 
 
 def test_lists(cli, on_terminal, three_jobs):

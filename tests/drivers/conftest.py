@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
+from support.relay import Relay
 
 from graphile_worker.embedded.server import EmbeddedPostgres
-from support.relay import Relay
 
 PASSWORD = "s:e/c?r@t#1 %"
 

@@ -419,7 +419,7 @@ def losses(connection) -> list[str]:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 (what asyncpg does has no event)
+        while not holds():
             await asyncio.sleep(0)
 
 

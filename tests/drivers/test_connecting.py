@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
+from support.relay import Relay
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.drivers.connect import connect
 from graphile_worker.errors import ConfigurationError, ConnectionLostError, DatabaseError
-from support.relay import Relay
 
 pytestmark = pytest.mark.usefixtures("no_environment")
 
@@ -200,7 +200,7 @@ async def test_waiting_ends_as_soon_as_the_server_is_there(socket, closed_port, 
         answer(f"postgres://postgres@127.0.0.1:{closed_port}/postgres", wait=timedelta(seconds=20))
     )
     async with asyncio.timeout(10):
-        while not caplog.records:  # noqa: ASYNC110 (the log has no event to wait for)
+        while not caplog.records:
             await asyncio.sleep(0)
     async with Relay(socket, port=closed_port):
         assert await waiting == 1

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from graphile_worker.embedded.server import EmbeddedPostgres
 from support.embedded_servers import PROGRAM, Program, processes_of
 from support.eventually import eventually
+
+from graphile_worker.embedded.server import EmbeddedPostgres
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.embedded_servers import postmaster_of, processes_of, query
+from support.eventually import eventually
 
 import graphile_worker.embedded
 from graphile_worker.embedded import account as accounts
@@ -18,8 +20,6 @@ from graphile_worker.embedded.account import Account, server_account
 from graphile_worker.embedded.binaries import find_binaries
 from graphile_worker.embedded.server import EmbeddedPostgres
 from graphile_worker.errors import ConfigurationError
-from support.embedded_servers import postmaster_of, processes_of, query
-from support.eventually import eventually
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
 nobody = pwd.getpwnam("nobody")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from support.embedded_servers import postmaster_of, processes_of, query, reaper_of
+from support.eventually import eventually
 
 from graphile_worker.embedded.server import EmbeddedPostgres, is_embedded_url
 from graphile_worker.errors import ConfigurationError, DatabaseError
-from support.embedded_servers import postmaster_of, processes_of, query, reaper_of
-from support.eventually import eventually
 
 SETTINGS = """select concat_ws(' ', current_setting('fsync'), current_setting('server_encoding'),
               current_setting('listen_addresses'), current_setting('TimeZone'))"""

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from support.watched_database import ActAs, OneConnection
 
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
-from support.watched_database import ActAs, OneConnection
 
 
 @pytest.fixture

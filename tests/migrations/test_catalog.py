@@ -4,13 +4,13 @@ from importlib.resources import files
 
 import asyncpg
 import pytest
+from support.older_schemas import LEDGER, make_at
+from support.schema_facts import ledger, schema_facts
 
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.migrations import catalog
 from graphile_worker.migrations.runner import migrate
-from support.older_schemas import LEDGER, make_at
-from support.schema_facts import ledger, schema_facts
 
 FRESH = Schema("fresh")
 OLDER = Schema("older")

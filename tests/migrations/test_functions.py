@@ -10,11 +10,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from support.blocked_sessions import until_somebody_waits
+from support.older_schemas import make_at
 
 from graphile_worker.database.executor import Database
 from graphile_worker.migrations.runner import migrate
-from support.blocked_sessions import until_somebody_waits
-from support.older_schemas import make_at
 
 S = "graphile_worker"
 LATER = datetime(2100, 1, 1, tzinfo=UTC)

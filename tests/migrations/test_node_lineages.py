@@ -9,13 +9,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from support.node_worker import node_worker
+from support.older_schemas import LEDGER
+from support.schema_facts import bodies, ledger, schema_facts
 
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.migrations.runner import migrate
-from support.node_worker import node_worker
-from support.older_schemas import LEDGER
-from support.schema_facts import bodies, ledger, schema_facts
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(400)]
 

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from support.older_schemas import make_at, make_ledger
+from support.watched_database import ActAs
 
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import DatabaseError, MigrationError, SchemaMissingError
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.migrations.state import check_schema
-from support.older_schemas import make_at, make_ledger
-from support.watched_database import ActAs
 
 
 @pytest.fixture

@@ -6,12 +6,6 @@ import logging
 
 import asyncpg
 import pytest
-
-from graphile_worker.database.executor import Database
-from graphile_worker.database.schema import Schema
-from graphile_worker.drivers.connect import connect
-from graphile_worker.errors import IncompatibleSchemaError, LockedJobsError, MigrationError
-from graphile_worker.migrations.runner import MigrationResult, migrate
 from support.blocked_sessions import until_somebody_waits
 from support.older_schemas import (
     LEDGER,
@@ -24,6 +18,12 @@ from support.older_schemas import (
 )
 from support.schema_facts import bodies, ledger, schema_facts
 from support.watched_database import CountingDatabase
+
+from graphile_worker.database.executor import Database
+from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.connect import connect
+from graphile_worker.errors import IncompatibleSchemaError, LockedJobsError, MigrationError
+from graphile_worker.migrations.runner import MigrationResult, migrate
 
 ODD_NAMES = ["Case-Schema", 'with"quote', "éclair", "select", "a$$b", "with space", "x'; --", "%s"]
 

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from support.older_schemas import forget_breaking, make_at, make_ledger, make_node_at, record
+from support.watched_database import CountingDatabase
 
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
@@ -14,8 +16,6 @@ from graphile_worker.drivers.connect import connect
 from graphile_worker.errors import IncompatibleSchemaError, SchemaMissingError
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.migrations.state import check_schema, read_state, refuse_server
-from support.older_schemas import forget_breaking, make_at, make_ledger, make_node_at, record
-from support.watched_database import CountingDatabase
 
 
 @pytest.mark.parametrize("name", ["graphile_worker", 'with"quote', "Case-Schema", "%I", "x' y"])

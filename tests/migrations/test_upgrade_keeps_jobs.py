@@ -5,11 +5,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from support.older_schemas import make_at
 
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.migrations.runner import migrate
-from support.older_schemas import make_at
 
 LEGACY = range(1, 11)
 """Revisions with the old tables."""

@@ -16,5 +16,5 @@ _WAITING = """
 async def until_somebody_waits(connection: asyncpg.Connection) -> None:
     """Wait until a session waits for a lock that this one holds."""
     async with asyncio.timeout(15):
-        while not await connection.fetchval(_WAITING):  # noqa: ASYNC110 (no event tells of it)
+        while not await connection.fetchval(_WAITING):
             await asyncio.sleep(0.01)

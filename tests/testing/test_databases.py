@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from support.embedded_servers import query
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.testing.databases import (
@@ -11,7 +12,6 @@ from graphile_worker.testing.databases import (
     database_url,
     open_server,
 )
-from support.embedded_servers import query
 
 DATABASES = "select array_agg(datname::text) from pg_database"
 

@@ -9,7 +9,7 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
-from graphile_worker.jobs.spec import JobKeyMode, JobSpec, given
+from graphile_worker.jobs.spec import UNSET, JobKeyMode, JobSpec, given
 from graphile_worker.queries.loader import load
 from graphile_worker.queries.rows import first_job_of
 
@@ -82,7 +82,7 @@ def _run_at(spec: JobSpec) -> tuple[datetime | None, float | None]:
 
     Seconds, not an interval: days of an interval are calendar days of the session's time zone.
     """
-    run_at = given(spec.run_at)
+    run_at = None if spec.run_at is UNSET else spec.run_at
     if isinstance(run_at, timedelta):
         return None, run_at.total_seconds()
     return run_at, None

@@ -48,9 +48,7 @@ class _Context:
 
     __slots__ = ("_claimed", "_environment", "_job", "_task_identifier")
 
-    def __init__(
-        self, claimed: ClaimedJob, task_identifier: str, environment: Environment
-    ) -> None:
+    def __init__(self, claimed: ClaimedJob, task_identifier: str, environment: Environment) -> None:
         self._claimed = claimed
         self._task_identifier = task_identifier
         self._environment = environment
@@ -207,9 +205,7 @@ class SyncWorkerContext(_Context):
         """See `WorkerUtils.add_job`."""
         return self._wait(self._environment.utils.add_job(task, payload, spec))
 
-    def add_raw_job(
-        self, identifier: str, payload: Any = None, spec: JobSpec | None = None
-    ) -> Job:
+    def add_raw_job(self, identifier: str, payload: Any = None, spec: JobSpec | None = None) -> Job:
         """See `WorkerUtils.add_raw_job`."""
         return self._wait(self._environment.utils.add_raw_job(identifier, payload, spec))
 

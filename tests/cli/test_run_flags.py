@@ -1,0 +1,125 @@
+"""defaults < environment < code < flags."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import timedelta
+
+import click
+import pytest
+
+from graphile_worker import ConfigurationError, WorkerOptions, WorkerShutdownConfig
+from graphile_worker.cli.run import command
+from graphile_worker.cli.run_flags import RunFlags, merge, run_flags
+from graphile_worker.cli.settings import Layer, Settings
+
+NOT_FLAGS = {
+    "database": "an object",
+    "extensions": "objects",
+    "tasks": "the argument",
+    "shutdown": "its fields are flags",
+    "shutdown_signal": "an object",
+    "listen_os_shutdown_signals": "the command always does",
+    "database_url": "a global option",
+    "schema": "a global option",
+}
+
+
+def flags(*arguments: str) -> RunFlags:
+    seen = []
+
+    @click.command()
+    @run_flags
+    def probe(**given: object):
+        seen.append(given)
+
+    probe.main(list(arguments), standalone_mode=False)
+    return seen[0]
+
+
+def merged(options: WorkerOptions, *arguments: str, **layers: Layer) -> WorkerOptions:
+    return merge(options, Settings(**layers), flags(*arguments))
+
+
+def test_every_option_has_a_flag():
+    fields = set(inspect.signature(WorkerOptions).parameters) - set(NOT_FLAGS)
+    spellings = {
+        "forbidden_flags": "forbidden_flag",
+        "use_notification_delivery": "no_notification_delivery",
+        "prepared_statements": "no_prepared_statements",
+        "shutdown_interrupted_job_retry_delay": "interrupted_job_retry_delay",
+    }
+    wanted = {spellings.get(field, field) for field in fields}
+    assert wanted == set(RunFlags.__annotations__)
+    assert wanted <= {parameter.name for parameter in command.params}
+
+
+def test_flags_win_over_code():
+    options = merged(
+        WorkerOptions(concurrency=3, poll_interval=9, forbidden_flags=["x"], database_url="code"),
+        *("--concurrency", "5", "--poll-interval", "500ms", "--max-pg-conn", "7"),
+        *("--forbidden-flag", "a", "--forbidden-flag", "b", "--thread-workers", "2"),
+        *("--process-workers", "1", "--no-notification-delivery", "--use-local-time"),
+        *("--no-prepared-statements", "--direct-database-url", "direct"),
+        *("--wait-for-database", "1m", "--shutdown-grace-period", "2s"),
+        *("--interrupted-job-retry-delay", "0"),
+        flags=Layer(database_url="flag", schema="s"),
+        environment=Layer(database_url="environment", schema="e"),
+    )
+    assert (options.database_url, options.schema) == ("flag", "s")
+    assert (options.concurrency, options.max_pg_conn) == (5, 7)
+    assert options.poll_interval == timedelta(milliseconds=500)
+    assert options.forbidden_flags == ("a", "b")
+    assert (options.thread_workers, options.process_workers) == (2, 1)
+    assert not options.use_notification_delivery
+    assert options.use_local_time
+    assert not options.prepared_statements
+    assert options.direct_database_url == "direct"
+    assert options.wait_for_database == timedelta(minutes=1)
+    assert options.shutdown_config().grace_period == timedelta(seconds=2)
+    assert options.shutdown_config().interrupted_job_retry_delay == timedelta(0)
+
+
+def test_code_wins_over_the_environment():
+    environment = Layer(database_url="environment", schema="e")
+    options = merged(WorkerOptions(database_url="code", schema="c"), environment=environment)
+    assert (options.database_url, options.schema) == ("code", "c")
+    pool = object()
+    options = merged(WorkerOptions(database=pool), environment=environment)
+    assert (options.database, options.database_url) == (pool, None)
+
+
+def test_the_environment_fills_what_code_leaves_open():
+    environment = Layer(database_url="environment", schema="e")
+    options = merged(WorkerOptions(), environment=environment)
+    assert (options.database_url, options.schema) == ("environment", "e")
+
+
+def test_a_database_url_on_the_command_line_replaces_a_pool():
+    options = merged(WorkerOptions(database=object()), flags=Layer(database_url="flag"))
+    assert (options.database, options.database_url) == (None, "flag")
+
+
+def test_max_connections_is_what_the_worker_may_open():
+    assert merged(WorkerOptions(), flags=Layer(max_connections=9)).max_pg_conn == 9
+    options = merged(WorkerOptions(), "--max-pg-conn", "8", flags=Layer(max_connections=9))
+    assert options.max_pg_conn == 8
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        WorkerOptions(shutdown=WorkerShutdownConfig(grace_period=3)),
+        WorkerOptions(shutdown_grace_period=3),
+    ],
+)
+def test_how_the_code_says_to_stop_is_kept_but_the_command_has_the_signals(options):
+    config = merged(options, "--interrupted-job-retry-delay", "4s").shutdown_config()
+    assert config.grace_period == timedelta(seconds=3)
+    assert config.interrupted_job_retry_delay == timedelta(seconds=4)
+    assert not config.listen_os_shutdown_signals
+
+
+def test_what_makes_no_sense_together_is_refused():
+    with pytest.raises(ConfigurationError, match="max_pg_conn must be at least 5, got 2"):
+        merged(WorkerOptions(), "--max-pg-conn", "2")
