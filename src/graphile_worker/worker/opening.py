@@ -22,6 +22,7 @@ _DIRECT_CONNECTIONS = 2
 async def open_worker(options: WorkerSettings) -> Worker:
     """Check the tasks, connect, migrate, register; what was opened is closed if one step fails."""
     registry = options.registry()
+    registry.resolve()
     check_executors(registry)
     schema = Schema(options.schema)
     async with AsyncExitStack() as stack:
