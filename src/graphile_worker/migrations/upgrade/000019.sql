@@ -8,57 +8,59 @@ create or replace function :GRAPHILE_WORKER_SCHEMA.add_jobs(
   specs :GRAPHILE_WORKER_SCHEMA.job_spec[],
   job_key_preserve_run_at boolean default false
 ) returns setof :GRAPHILE_WORKER_SCHEMA._private_jobs language plpgsql as $body$
+declare
+  name text;
 begin
-  -- Without this, a session that has just claimed the job of a key, and not committed, hides its
-  -- lock from the update below, and the insert then neither updates nor inserts: the new job would
-  -- be lost. Wait for such sessions here; in key order, so that two waiting ones cannot deadlock.
-  perform pg_advisory_xact_lock(hashtext(keys.job_key))
-  from (
+  -- Loops over single names: their statements keep one plan, an index lookup, for the whole
+  -- session. Joins with the list are planned anew in each call, or keep a plan for a small table.
+  --
+  -- A job that is running, or has failed for good, gives up its key: it stays as it is but will
+  -- not be retried, and the new job takes the key. A session that has just claimed the job, and
+  -- not committed, would hide that from the update, and the insert would then neither update nor
+  -- insert: the new job would be lost. So wait for such a session first. In key order, so that two
+  -- sessions that add the same keys cannot deadlock.
+  for name in
     select distinct spec.job_key
     from unnest(specs) as spec
     where spec.job_key is not null
     order by spec.job_key
-  ) as keys;
-  perform
-  from :GRAPHILE_WORKER_SCHEMA._private_jobs as jobs
-  where jobs.key in (
-    select spec.job_key from unnest(specs) as spec where spec.job_key is not null
-  )
-  order by jobs.key
-  for update;
+  loop
+    perform pg_advisory_xact_lock(hashtext(name));
+    perform from :GRAPHILE_WORKER_SCHEMA._private_jobs as jobs where jobs.key = name for update;
+    update :GRAPHILE_WORKER_SCHEMA._private_jobs as jobs
+      set key = null, attempts = jobs.max_attempts, updated_at = now()
+      where jobs.key = name and jobs.is_available is not true;
+  end loop;
 
-  -- Only the missing ones: a conflict, too, takes a number from the sequence, and those end at
-  -- 2^31; from then on nothing could be added. In name order, so that two sessions that add the
-  -- same new names cannot deadlock.
-  insert into :GRAPHILE_WORKER_SCHEMA._private_tasks (identifier)
-    select distinct spec.identifier
-    from unnest(specs) as spec
-    where not exists (
-      select from :GRAPHILE_WORKER_SCHEMA._private_tasks as tasks
-      where tasks.identifier = spec.identifier
-    )
-    order by 1
-    on conflict do nothing;
+  -- Only missing tasks and queues are inserted: a conflict, too, takes a number from the sequence,
+  -- and those end at 2^31; from then on nothing could be added.
+  for name in
+    select distinct spec.identifier from unnest(specs) as spec order by spec.identifier
+  loop
+    if not exists (
+      select from :GRAPHILE_WORKER_SCHEMA._private_tasks as tasks where tasks.identifier = name
+    ) then
+      insert into :GRAPHILE_WORKER_SCHEMA._private_tasks (identifier)
+        values (name)
+        on conflict do nothing;
+    end if;
+  end loop;
 
-  insert into :GRAPHILE_WORKER_SCHEMA._private_job_queues (queue_name)
+  for name in
     select distinct spec.queue_name
     from unnest(specs) as spec
     where spec.queue_name is not null
-    and not exists (
+    order by spec.queue_name
+  loop
+    if not exists (
       select from :GRAPHILE_WORKER_SCHEMA._private_job_queues as queues
-      where queues.queue_name = spec.queue_name
-    )
-    order by 1
-    on conflict do nothing;
-
-  -- A job that is running, or has failed for good, gives up its key: it stays as it is but will
-  -- not be retried, and the new job takes the key.
-  update :GRAPHILE_WORKER_SCHEMA._private_jobs as jobs
-    set key = null, attempts = jobs.max_attempts, updated_at = now()
-    from unnest(specs) as spec
-    where spec.job_key is not null
-    and jobs.key = spec.job_key
-    and jobs.is_available is not true;
+      where queues.queue_name = name
+    ) then
+      insert into :GRAPHILE_WORKER_SCHEMA._private_job_queues (queue_name)
+        values (name)
+        on conflict do nothing;
+    end if;
+  end loop;
 
   -- `r` keeps PostgreSQL from folding equal notifications of one transaction, which would hide
   -- their counts. No specs: the length is null, so the text is, and the payload comes out empty.
