@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from support.command_line import PROGRAM, Ended, environment
 
 

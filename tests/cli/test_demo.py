@@ -7,12 +7,12 @@ import subprocess
 from collections import Counter
 
 import pytest
+from support.command_line import PROGRAM, environment
 
 from graphile_worker.cli import demo_tasks as tasks
 from graphile_worker.cli.demo_checks import checks
 from graphile_worker.cli.demo_jobs import ITEMS, Plan
 from graphile_worker.cli.demo_ledger import Ledger
-from support.command_line import PROGRAM, environment
 
 
 def test_it_runs_its_jobs_and_checks_them(cli, tmp_path):
@@ -59,7 +59,7 @@ def test_with_keep_it_stays_and_runs_what_others_add(start, migrated_database):
     )
     assert process.stdout.readline() == "  send_email to you@example.com\n"
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=20) == ("\n", "")
     assert process.returncode == 0
 
 

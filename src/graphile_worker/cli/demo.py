@@ -12,7 +12,7 @@ from graphile_worker.cli.settings import Command, Settings
     "--jobs",
     metavar="N",
     type=click.IntRange(min=10),
-    default=3000,
+    default=5000,
     show_default=True,
     help="How many jobs to add.",
 )

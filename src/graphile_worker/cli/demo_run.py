@@ -39,6 +39,8 @@ _STUCK_AFTER: Final = 30.0
 _STORED_WITHIN: Final = 5.0
 _INTERRUPTED: Final = 130
 
+_job_failures: Final = logging.getLogger("graphile_worker.worker.run_job")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
@@ -56,10 +58,21 @@ def run_demo(demo: Demo) -> int:
     Raises:
         GraphileWorkerError: it could not start, or a check does not hold.
     """
-    # Failing is part of the show; what else the library warns of is not.
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    logging.getLogger("graphile_worker.worker.run_job").setLevel(logging.CRITICAL)
+    _log_briefly()
     return asyncio.run(_run(demo))
+
+
+def _log_briefly() -> None:
+    """Warnings without tracebacks; failing jobs are part of the show, and come to it later."""
+    handler = logging.StreamHandler()
+    handler.addFilter(_without_traceback)
+    logging.basicConfig(level=logging.WARNING, format="  %(message)s", handlers=[handler])
+    _job_failures.setLevel(logging.CRITICAL)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
 
 
 async def _run(demo: Demo) -> int:
@@ -71,6 +84,7 @@ async def _run(demo: Demo) -> int:
         except asyncio.CancelledError:
             if not stop.asked:
                 raise
+            click.echo()  # the terminal wrote ^C
             return 0 if stop.welcome else _INTERRUPTED
     return 0
 
@@ -126,6 +140,7 @@ async def _show(demo: Demo, url: str, stop: _Stop) -> None:
         await _check(plan, ledger, utils)
         if demo.keep:
             strangers.shown = True
+            _job_failures.setLevel(logging.WARNING)
             _invite(url, demo.schema)
             stop.welcome = True
             await asyncio.Event().wait()

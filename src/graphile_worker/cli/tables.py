@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from rich import box
 from rich.console import Console
@@ -17,14 +17,19 @@ _STATE_STYLES: Final = {
     "failed": "red",
 }
 
+_RIGID: Final = {"state", "run_at"}
+"""Columns that are not broken over lines when the terminal is narrow."""
+
 
 def print_table(
     header: Sequence[str], cells: Sequence[Sequence[str]], *, numbers: Sequence[str]
 ) -> None:
     """Print cells as they are: what looks like rich's markup in a job's key is text."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for name in header:
-        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in numbers else "left"
+        rigid = name in numbers or name in _RIGID
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=rigid)
     for row in cells:
         table.add_row(*map(_cell, header, row))
     Console(highlight=False).print(table)
