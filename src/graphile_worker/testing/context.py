@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database
@@ -55,7 +55,7 @@ class _Nothing:
         raise ConfigurationError("this context has no database; give it one: context(utils=…)")
 
 
-_nothing: Database = _Nothing()
+_nothing = cast("Database", _Nothing())
 
 
 def _claimed_now(payload: Any) -> Job:

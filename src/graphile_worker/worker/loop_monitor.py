@@ -50,7 +50,7 @@ class LoopMonitor:
     ) -> None:
         self._threshold = threshold
         self._interval = interval
-        self._describe: DescribeTask = describe or asyncio.Task.get_name
+        self._describe: DescribeTask = describe or _name
         self._measured = 0.0
         self._mark = 0.0
         self._reported: float | None = None
@@ -171,3 +171,7 @@ def _frames_on_loop(thread_id: int) -> list[traceback.FrameSummary]:
 
 def _runs_the_loop(call: traceback.FrameSummary) -> bool:
     return Path(call.filename).parent == _ASYNCIO and call.name in _LOOP_FUNCTIONS
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return task.get_name()

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import traceback
+from types import FrameType
 
 from graphile_worker.errors import PayloadError, PermanentFailure, Snooze
 from graphile_worker.worker.process_protocol import (
@@ -80,8 +81,12 @@ def _leave_signals_to_the_worker() -> None:
     ignoring the signal would be.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, _do_nothing)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    pass
 
 
 def _die_with_the_worker(lifeline_fd: int) -> None:

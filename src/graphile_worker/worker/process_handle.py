@@ -164,7 +164,7 @@ class ProcessHandle:
 
     def _spawn(self, theirs: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
         fds = theirs.fileno(), lifeline
-        options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (as multiprocessing does)
+        options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (as multiprocessing does)
         arguments = map(json.dumps, (*fds, sys.path, sys.argv))
         try:
             return subprocess.Popen(  # noqa: S603 (our own interpreter and program)

@@ -103,7 +103,7 @@ class WorkerSettings:
     process_workers: int | None = None
     """How many processes run `executor="process"` tasks. Default: the logical CPUs."""
     wait_for_database: Duration | None = None
-    """How long `init()` waits for a database that does not answer yet. Default: it fails at once."""
+    """How long `init()` waits for a database that does not answer yet. Default: not at all."""
 
     def __post_init__(self) -> None:
         Schema(self.schema)

@@ -8,7 +8,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
@@ -22,7 +22,7 @@ _DOUBLE: Final = 1.0
 
 
 @contextmanager
-def shutdown_on_signals(drain: Callable[[], None], abort: Callable[[], None]) -> Iterator[None]:
+def shutdown_on_signals(drain: Callable[[], None], abort: Callable[[], None]) -> Generator[None]:
     """The first signal drains, a later one aborts; off the main thread nothing is installed.
 
     Handlers that were there before are called too, and put back at the end. A handler that the

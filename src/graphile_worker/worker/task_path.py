@@ -22,8 +22,8 @@ MARK_OF_CHILD: Final = "graphile_worker_child"
 """A variable of the main module of a process that runs tasks."""
 
 
-class ProcessTask(Protocol):
-    """What a process has to know of a task to run it."""
+class NamedTask(Protocol):
+    """What is looked at to find a task again."""
 
     @property
     def identifier(self) -> str:
@@ -34,6 +34,10 @@ class ProcessTask(Protocol):
     def fn(self) -> Callable[..., Any]:
         """The handler."""
         ...
+
+
+class ProcessTask(NamedTask, Protocol):
+    """What a process has to know of a task to run it."""
 
     @property
     def takes_payload(self) -> bool:
@@ -55,7 +59,7 @@ class TaskPath(Struct, frozen=True):
     """The program itself, where the task is defined in a script that was started by its path."""
 
 
-def task_path(task: ProcessTask) -> TaskPath:
+def task_path(task: NamedTask) -> TaskPath:
     """Where a child process finds this task.
 
     Raises:
@@ -102,7 +106,7 @@ def _refuse_in_child() -> None:
         )
 
 
-def _name_of(task: ProcessTask, module: types.ModuleType) -> str | None:
+def _name_of(task: NamedTask, module: types.ModuleType) -> str | None:
     qualname = task.fn.__qualname__
     found: object = module
     for part in qualname.split("."):
@@ -112,7 +116,7 @@ def _name_of(task: ProcessTask, module: types.ModuleType) -> str | None:
     return next((name for name, value in vars(module).items() if value is task), None)
 
 
-def _path_in_main(task: ProcessTask, module: types.ModuleType, name: str) -> TaskPath:
+def _path_in_main(task: NamedTask, module: types.ModuleType, name: str) -> TaskPath:
     spec = module.__spec__
     if spec is not None:  # python -m: the module has a name of its own
         return TaskPath(spec.name, name)
