@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -164,7 +164,8 @@ class ProcessHandle:
 
     def _spawn(self, theirs: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
         fds = theirs.fileno(), lifeline
-        options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (as multiprocessing does)
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # noqa: SLF001 (as multiprocessing does)
+        options = cast("list[str]", flags)
         arguments = map(json.dumps, (*fds, sys.path, sys.argv))
         try:
             return subprocess.Popen(  # noqa: S603 (our own interpreter and program)
