@@ -108,7 +108,10 @@ async def test_an_unknown_module(tmp_path):
     [
         ("taks", "has no attribute 'taks'; did you mean 'tasks'?"),
         ("Nested.missing", "has no attribute 'Nested.missing'"),
-        ("number", "is a int; expected a WorkerOptions, a function returning one, a task or a"),
+        (
+            "number",
+            "is a value of type int; expected a WorkerOptions, a function returning one, a task or a",
+        ),
         ("Nested", "is the class 'Nested'; expected a WorkerOptions"),
         ("asyncio", "is the module 'asyncio'; expected"),
         ("strangers", "holds the function 'print', which is not a task"),

@@ -85,14 +85,15 @@ def test_a_job_with_every_option(cli, migrated_database):
     assert added.out.startswith('{\n  "id": 1,\n')
 
 
-def test_payloads_from_files_and_stdin(cli, migrated_database, tmp_path):
+def test_payloads_from_files_and_stdin(cli, here, migrated_database, tmp_path):
     named = {"DATABASE_URL": migrated_database}
+    url = ("--database-url", migrated_database)
     (tmp_path / "payload.json").write_bytes(b'\xef\xbb\xbf[1, "\xc3\xa4"]')
-    by_file = cli("add", "t", "--payload-file", "payload.json", "--json", env=named)
+    by_file = here("add", "t", "--payload-file", str(tmp_path / "payload.json"), "--json", *url)
     assert json.loads(by_file.out)["payload"] == [1, "ä"]
     by_stdin = cli("add", "t", "--payload-file", "-", "--json", given="null", env=named)
     assert json.loads(by_stdin.out)["payload"] is None
-    without = cli("add", "t", "--run-at", "now", "--json", env=named)
+    without = here("add", "t", "--run-at", "now", "--json", *url)
     assert json.loads(without.out)["payload"] == {}
 
 
@@ -156,21 +157,23 @@ def test_lists(cli, on_terminal, three_jobs):
     assert "There may be more: --offset 3" in table
 
 
-def test_filters_and_pages(cli, on_terminal, three_jobs):
+def test_filters_and_pages(here, on_terminal, three_jobs):
+    url = three_jobs["env"]["DATABASE_URL"]
+
     def ids(*arguments: str):
-        return [
-            job["id"] for job in json.loads(cli("list", "--json", *arguments, **three_jobs).out)
-        ]
+        listed = here("list", "--json", "--database-url", url, *arguments)
+        return [job["id"] for job in json.loads(listed.out)]
 
     assert ids("--identifier", "beta", "--limit", "1", "--offset", "1") == [3]
+    assert ids("--limit", "9" * 30) == [1, 2, 3]
     assert ids("--queue", "q") == [2]
     assert ids("--state", "scheduled") == [3]
     assert ids("--search", "zoë") == [1]
-    assert cli("list", "--state", "failed", **three_jobs).out == HEADER + "\n"
+    assert here("list", "--state", "failed", "--database-url", url).out == HEADER + "\n"
     assert on_terminal("list", "--state", "failed", **three_jobs).out == "No jobs\n"
 
 
-def test_shows_one(cli, on_terminal, three_jobs):
+def test_shows_one(cli, here, on_terminal, three_jobs):
     shown = cli("show", "1", **three_jobs).out
     assert [line.partition(": ")[0] for line in shown.splitlines()[:11]] == [
         *("id", "task", "queue", "state", "run_at", "attempts", "priority", "key", "locked_by"),
@@ -178,25 +181,32 @@ def test_shows_one(cli, on_terminal, three_jobs):
     ]
     assert "attempts: 0/25\n" in shown
     assert json.loads(shown.partition("payload: ")[2]) == {"who": "Zoë"}
-    assert json.loads(cli("show", "2", "--json", **three_jobs).out)["queue_name"] == "q"
+    url = three_jobs["env"]["DATABASE_URL"]
+    as_json = here("show", "2", "--json", "--database-url", url)
+    assert json.loads(as_json.out)["queue_name"] == "q"
     assert "\x1b[1mid\x1b[0m: 1" in on_terminal("show", "1", **three_jobs).out
-    missing = cli("show", "77", **three_jobs)
+
+
+def test_a_job_that_is_not_there(here, migrated_database):
+    missing = here("show", "77", "--database-url", migrated_database)
     assert (missing.code, missing.out) == (1, "")
     assert missing.err == "Error: there is no job 77; a completed job is deleted\n"
-    as_json = cli("show", "77", "--json", **three_jobs)
+    as_json = here("show", "77", "--json", "--database-url", migrated_database)
+    assert (as_json.code, as_json.out) == (1, "")
     assert json.loads(as_json.err)["error"].startswith("there is no job 77")
 
 
-def test_counts(cli, on_terminal, three_jobs):
+def test_counts(cli, here, on_terminal, three_jobs):
     counted = cli("stats", **three_jobs)
     assert counted.out == "total\tready\tscheduled\tlocked\tfailed\n3\t2\t1\t0\t0\n"
-    as_json = json.loads(cli("stats", "--json", **three_jobs).out)
-    assert as_json == {"total": 3, "ready": 2, "scheduled": 1, "locked": 0, "failed": 0}
+    as_json = here("stats", "--json", "--database-url", three_jobs["env"]["DATABASE_URL"])
+    expected = {"total": 3, "ready": 2, "scheduled": 1, "locked": 0, "failed": 0}
+    assert json.loads(as_json.out) == expected
     assert "scheduled" in on_terminal("stats", **three_jobs).out
 
 
-def test_a_relative_time_is_counted_from_now_on_the_databases_clock(cli, migrated_database):
-    added = cli("add", "t", "--run-at", "+90s", "--json", "--database-url", migrated_database)
+def test_a_relative_time_is_counted_from_now_on_the_databases_clock(here, migrated_database):
+    added = here("add", "t", "--run-at", "+90s", "--json", "--database-url", migrated_database)
     job = json.loads(added.out)
     times = [datetime.fromisoformat(job[name]) for name in ("created_at", "run_at")]
     assert (times[1] - times[0]).total_seconds() == 90

@@ -23,12 +23,6 @@ async def four_jobs(migrated_database):
 
 def test_once_runs_what_is_due_and_sums_it_up(cli, tasks, four_jobs):
     ended = cli(
-        *("run", "jobs:make_options", "--once", "--forbidden-flag", "later"),
-        *("--database-url", four_jobs),
-    )
-    assert ended.code == 1
-    assert "has no attribute 'make_options'" in ended.err
-    ended = cli(
         "run", "jobs:tasks", "--once", "--forbidden-flag", "later", "--database-url", four_jobs
     )
     assert ended.code == 0, ended.err
@@ -101,7 +95,6 @@ def test_a_database_that_is_away_is_one_line(cli, tasks):
     ("target", "message"),
     [
         ("nowhere:tasks", "there is no module 'nowhere'"),
-        ("jobs:empty", "tasks is empty"),
         ("jobs:twice", "two tasks have the identifier 'fine'"),
     ],
 )

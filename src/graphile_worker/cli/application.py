@@ -154,8 +154,9 @@ def _described(value: Any) -> str:
         return f"the function {value.__name__!r}"
     if isinstance(value, ModuleType):
         return f"the module {value.__name__!r}"
-    kind = value.__name__ if isinstance(value, type) else type(value).__name__
-    return f"the class {kind!r}" if isinstance(value, type) else f"a {kind}"
+    if isinstance(value, type):
+        return f"the class {value.__name__!r}"
+    return f"a value of type {type(value).__name__}"
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from graphile_worker.cli.demo_progress import Standing
+from graphile_worker.cli.demo_standing import Standing
 
 _STATES: Final = (
     ("ready", "cyan"),

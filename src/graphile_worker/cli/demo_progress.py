@@ -6,27 +6,11 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 import click
 
-from graphile_worker.queries.manage_jobs import Stats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where the jobs are."""
-
-    done: int
-    total: int
-    seconds: float
-    stats: Stats
-
-    @property
-    def per_second(self) -> float:
-        """Jobs done a second, on average."""
-        return self.done / self.seconds if self.seconds else 0.0
+from graphile_worker.cli.demo_standing import Standing
 
 
 class Progress(Protocol):

@@ -21,7 +21,8 @@ import click
 from graphile_worker.cli.demo_checks import checks
 from graphile_worker.cli.demo_jobs import ITEMS, Plan
 from graphile_worker.cli.demo_ledger import Ledger
-from graphile_worker.cli.demo_progress import Standing, progress
+from graphile_worker.cli.demo_progress import progress
+from graphile_worker.cli.demo_standing import Standing
 from graphile_worker.cli.demo_tasks import TASKS, send_newsletters
 from graphile_worker.cli.output import writes_unicode
 from graphile_worker.cli.settings import DEFAULT_SCHEMA
