@@ -60,13 +60,13 @@ takes_builtin.job({"a": 1})
 takes_union.job("a")
 takes_union.job(1)
 
-send_email.job(Report("2026-01-01"))  # type: ignore[call-overload]
-send_email.job({"to": "a"})  # type: ignore[call-overload]
-send_email.job()  # type: ignore[misc]
-build_report.job(SendEmail("a"))  # type: ignore[call-overload]
-without_ctx.job(None)  # type: ignore[misc]
+send_email.job(Report("2026-01-01"))  # type: ignore[arg-type]
+send_email.job({"to": "a"})  # type: ignore[arg-type]
+send_email.job()  # type: ignore[call-arg]
+build_report.job(SendEmail("a"))  # type: ignore[arg-type]
+without_ctx.job(None)  # type: ignore[arg-type]
 takes_builtin.job({"a": "b"})  # type: ignore[dict-item]
-takes_union.job(1.5)  # type: ignore[call-overload]
+takes_union.job(1.5)  # type: ignore[arg-type]
 
 # Calling a task is calling its function.
 
@@ -138,7 +138,7 @@ takes_any.job({"a": [1]})
 takes_any_alone.job({"a": [1]})
 takes_object.job({"a": [1]})
 typed_by_decorator.job(SendEmail("a"))
-typed_by_decorator.job({"to": "a"})  # type: ignore[call-overload]
+typed_by_decorator.job({"to": "a"})  # type: ignore[arg-type]
 
 # Batch tasks.
 
@@ -162,7 +162,7 @@ notify_in_threads.job([SendEmail("a")])
 notify_all.job([SendEmail("a")])
 assert_type(notify.item, type[SendEmail])
 notify.job([Report("2026-01-01")])  # type: ignore[list-item]
-notify.job(SendEmail("a"))  # type: ignore[call-overload]
+notify.job(SendEmail("a"))  # type: ignore[arg-type]
 
 
 @batch_task  # type: ignore[arg-type]
@@ -179,7 +179,7 @@ def returns_nonsense(items: list[SendEmail]) -> int:
 reference = task_ref("send_email", SendEmail, spec=JobSpec(priority=1))
 assert_type(reference, JobDefinition[SendEmail])
 reference.job(SendEmail("a"))
-reference.job({"to": "a"})  # type: ignore[call-overload]
+reference.job({"to": "a"})  # type: ignore[arg-type]
 assert_type(task_ref("refresh", None), JobDefinition[None])
 assert_type(task_ref("notify", list[SendEmail]), JobDefinition[list[SendEmail]])
 task_ref("notify", list[SendEmail]).job([Report("2026-01-01")])  # type: ignore[list-item]

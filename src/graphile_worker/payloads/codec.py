@@ -109,10 +109,11 @@ def check_faults(value: object, data: bytes) -> None:
         PayloadError: it names the place.
     """
     # NaN and infinity are written as null; a NUL can only be written as this escape.
-    if b"null" not in data and b"\\u0000" not in data:
-        return
+    has_nul = b"\\u0000" in data
+    if (has_nul or b"null" in data) and (fault := fault_in(value, write_as)):
+        raise PayloadError(fault)
     # What a msgspec.Raw brought along is only seen in the JSON.
-    if fault := fault_in(value, write_as) or fault_in_plain(_decoder.decode(data)):
+    if has_nul and (fault := fault_in_plain(_decoder.decode(data))):
         raise PayloadError(fault)
 
 
@@ -126,7 +127,7 @@ def write_as(value: object) -> object:
         return float(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a value of type {type(value).__name__} has no form in JSON")
+    raise TypeError(f"a value or key of type {type(value).__name__} has no form in JSON")
 
 
 def _odd_json(text: str) -> Any:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from graphile_worker.errors import PayloadError
 
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 _AT = re.compile(r"(?P<what>.*?)(?: - at (?P<where>.*))?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
@@ -27,8 +29,7 @@ def fault_in(value: object, write_as: Callable[[object], object]) -> str | None:
         None when nothing is found; then the reason, if there is one, lies elsewhere.
     """
     try:
-        plain = msgspec.to_builtins(value, enc_hook=write_as)
-        return next(_faults("$", plain), None)
+        return fault_in_plain(msgspec.to_builtins(value, enc_hook=write_as))
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None
 
@@ -36,9 +37,10 @@ def fault_in(value: object, write_as: Callable[[object], object]) -> str | None:
 def fault_in_plain(value: object) -> str | None:
     """The same for dicts, lists and what they hold."""
     try:
-        return next(_faults("$", value), None)
+        found = _fault(value)
     except RecursionError:
         return None
+    return None if found is None else f"{found.place()}: {found.what}"
 
 
 def misfit(error: Exception) -> PayloadError:
@@ -61,31 +63,54 @@ def child(place: str, key: object) -> str:
     return f"{place}[{key!r}]"
 
 
-def _faults(place: str, value: object) -> Iterator[str]:
-    match value:
-        case str():
-            yield from _faults_in_text(place, value)
-        case float() if not math.isfinite(value):
-            yield f"{place}: {value} is not a JSON number"
-        case dict():
-            for key, member in value.items():
-                yield from _faults_in_key(place, key)
-                yield from _faults(child(place, key), member)
-        case list() | tuple() | set() | frozenset():
-            for index, item in enumerate(value):
-                yield from _faults(child(place, index), item)
+class _Fault:
+    """What was found, and the way back from there: places are only put together for a fault."""
+
+    __slots__ = ("keys", "what")
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.keys: list[object] = []
+
+    def place(self) -> str:
+        return functools.reduce(child, reversed(self.keys), "$")
 
 
-def _faults_in_key(place: str, key: Any) -> Iterator[str]:
-    for fault in _faults("", key):
-        yield f"{place}: a key: {fault.removeprefix(': ')}"
+def _fault(value: object) -> _Fault | None:
+    if isinstance(value, str):
+        return _fault_in_text(value)
+    if isinstance(value, float):
+        return None if math.isfinite(value) else _Fault(f"{value} is not a JSON number")
+    if isinstance(value, dict):
+        return _fault_in_members(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return _fault_in_items(enumerate(value))
+    return None
 
 
-def _faults_in_text(place: str, text: str) -> Iterator[str]:
-    if "\0" in text:
-        yield f"{place}: a NUL character, which PostgreSQL cannot hold"
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        yield f"{place}: a lone surrogate, which is not Unicode text"
+def _fault_in_text(text: str) -> _Fault | None:
+    unfit = _UNFIT.search(text)
+    if unfit is None:
+        return None
+    if unfit[0] == "\0":
+        return _Fault("a NUL character, which PostgreSQL cannot hold")
+    return _Fault("a lone surrogate, which is not Unicode text")
+
+
+def _fault_in_members(members: dict[Any, Any]) -> _Fault | None:
+    for key in members:
+        if (fault := _fault(key)) is not None:
+            fault.what = f"in a key: {fault.what}"
+            return fault
+    return _fault_in_items(members.items())
+
+
+def _fault_in_items(items: Iterable[tuple[object, object]]) -> _Fault | None:
+    for key, item in items:
+        if (fault := _fault(item)) is not None:
+            fault.keys.append(key)
+            return fault
+    return None
 
 
 def _place(where: str | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from graphile_worker.errors import ConfigurationError, PayloadError
 from graphile_worker.payloads.codec import PayloadCodec, from_json, write_as
@@ -20,6 +20,7 @@ P = TypeVar("P")
 
 _MARKS = ("__pydantic_core_schema__", "__get_pydantic_core_schema__", "__pydantic_validator__")
 _PACKAGES = ("pydantic", "pydantic_core", "annotated_types")
+_RECORDS = ("__required_keys__", "_fields", "__attrs_attrs__")  # TypedDict, NamedTuple, attrs
 
 
 def is_pydantic(payload_type: Any) -> bool:
@@ -41,7 +42,10 @@ class PydanticCodec(PayloadCodec[P]):
         try:
             self._adapter: pydantic.TypeAdapter[P] = pydantic.TypeAdapter(payload_type)
         except (pydantic.PydanticUserError, NameError, TypeError) as error:
-            raise ConfigurationError(f"{payload_type} cannot be a payload type: {error}") from error
+            reason = str(error).partition("\n")[0]  # then comes a link
+            raise ConfigurationError(
+                f"{payload_type} cannot be a payload type: {reason}"
+            ) from error
         self._invalid = pydantic.ValidationError
         self._unwritable = (PydanticSerializationError, ValueError, TypeError, AttributeError)
 
@@ -144,8 +148,8 @@ def _is_of_pydantic(metadata: object) -> bool:
 
 
 def _types_of_fields(cls: Any) -> list[Any]:
-    is_record = dataclasses.is_dataclass(cls) or is_typeddict(cls) or hasattr(cls, "_fields")
-    if not is_record and not hasattr(cls, "__attrs_attrs__"):
+    is_record = dataclasses.is_dataclass(cls) or any(hasattr(cls, mark) for mark in _RECORDS)
+    if not is_record:
         return []
     try:
         return list(get_type_hints(cls, include_extras=True).values())

@@ -32,6 +32,8 @@ def check_read_back(node: types.Type, given: Any, read: Any, place: str = "$") -
     Raises:
         PayloadError: it names the place.
     """
+    if given == read:
+        return
     match node:
         case types.AnyType() | types.CustomType() | types.RawType():
             _check_any(given, place)
@@ -137,8 +139,6 @@ def _check_items(node: types.Type, given: Any, read: Iterable[Any], place: str) 
 
 
 def _check_leaf(given: Any, read: Any, place: str) -> None:
-    if given == read:
-        return
     if isinstance(given, type(read)):
         raise PayloadError(f"{place}: this {type(given).__name__} would be read back as another")
     raise mismatch(place, type(read), given)

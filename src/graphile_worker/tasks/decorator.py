@@ -41,6 +41,8 @@ class TaskDecorator(Protocol):
     """Makes a task of a function, with its payload type from the annotation."""
 
     @overload
+    def __call__(self, fn: Callable[[object], R], /) -> FunctionTask[Any, [Any], R]: ...
+    @overload
     def __call__(self, fn: Callable[[C], R], /) -> FunctionTask[None, [C], R]: ...
     @overload
     def __call__(
@@ -68,6 +70,9 @@ class BatchTaskDecorator(Protocol):
         ...
 
 
+# A function that takes anything fits all of these; then its payload may be anything.
+@overload
+def task(fn: Callable[[object], R], /) -> FunctionTask[Any, [Any], R]: ...
 @overload
 def task(fn: Callable[[C], R], /) -> FunctionTask[None, [C], R]: ...
 @overload
