@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +30,7 @@ def batch_outcome(payload: str, results: Any) -> Outcome:
     """
     if results is None:
         return COMPLETED
-    items = _items.decode(payload)
+    items = _stored_items(payload)
     if not isinstance(results, Sequence) or isinstance(results, str | bytes):
         return _all_failed(
             f"the batch handler returned {type(results).__name__}, expected None or a list with "
@@ -61,6 +62,28 @@ def _of_failures(failures: dict[int, Any], items: Sequence[msgspec.Raw]) -> Outc
         storable(f"{len(failures)} batch item(s) failed: {errors}"),
         payload=left,
     )
+
+
+def _stored_items(payload: str) -> list[msgspec.Raw]:
+    """Each item's JSON as it stands in the payload."""
+    try:
+        return _items.decode(payload)
+    except msgspec.DecodeError:  # JSON that msgspec does not read, such as a lone surrogate
+        return [msgspec.Raw(item) for item in _slices(payload)]
+
+
+def _slices(array: str) -> Iterator[str]:
+    decoder, position = json.JSONDecoder(), array.index("[") + 1
+    while (position := _after_separator(array, position)) < array.rindex("]"):
+        _, end = decoder.raw_decode(array, position)
+        yield array[position:end]
+        position = end
+
+
+def _after_separator(array: str, position: int) -> int:
+    while array[position] in " \t\r\n,":
+        position += 1
+    return position
 
 
 def _all_failed(reason: str) -> Unfinished:

@@ -9,6 +9,8 @@ from graphile_worker.errors import PermanentFailure
 LONGEST: Final = 64 * 1024
 """In bytes of UTF-8."""
 _CUT: Final = " … (cut)"
+_DEEPEST: Final = 20
+"""Groups in groups beyond this are told without what they hold."""
 
 
 def error_text(error: BaseException) -> str:
@@ -31,11 +33,11 @@ def storable(text: str) -> str:
     return cut + _CUT
 
 
-def _described(error: BaseException) -> str:
+def _described(error: BaseException, depth: int = 0) -> str:
     name, message = type(error).__name__, _message(error)
     text = f"{name}: {message}" if message else name
-    if isinstance(error, BaseExceptionGroup):
-        inner = "; ".join(_described(each) for each in error.exceptions)
+    if isinstance(error, BaseExceptionGroup) and depth < _DEEPEST:
+        inner = "; ".join(_described(each, depth + 1) for each in error.exceptions)
         return f"{text} [{inner}]"
     return text
 

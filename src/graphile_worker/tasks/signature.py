@@ -154,7 +154,7 @@ class SignatureReader:
     def _other_class(self, parameter: inspect.Parameter) -> type | None:
         """A class that a context cannot be an instance of; a protocol may fit."""
         annotation = self._if_resolved(parameter)
-        is_other = isinstance(annotation, type) and annotation is not object
+        is_other = isinstance(annotation, type) and annotation not in {object, Any}
         return annotation if is_other and not getattr(annotation, "_is_protocol", False) else None
 
     def _if_resolved(self, parameter: inspect.Parameter) -> Any:
