@@ -264,6 +264,17 @@ def test_a_class_without_equality_is_compared_by_its_fields():
         (Annotated[int, msgspec.Meta(ge=1)], 0, "$: expected int >= 1"),
         (Choosy, Choosy(1), None),
         (Hidden, Hidden(4), "$._n: this int would be read back as another"),
+        (dict[str, int], {1: 2}, "$: the key 1 would be read back as another one"),
+        (
+            dict[UUID, int],
+            {str(ID): 2},
+            f"$: the key {str(ID)!r} would be read back as another one",
+        ),
+        (set[UUID], [str(ID)], "$: items that would be read back as others"),
+        (set[UUID], ID.hex, "$: expected array, got str"),
+        (list[UUID], {ID: 1}, "$: expected array, got object"),
+        (Point, (1, 2.5), "$: expected Point, got tuple"),
+        (list[Point], [Item(1)], "$[0]: expected array, got object"),
         (set[Item], [1], "$[0]: expected object, got int"),
     ],
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from abc import abstractmethod
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeGuard, TypeVar, overload
 
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.new_job import NewJob
@@ -34,8 +33,7 @@ class JobDefinition(Generic[P]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.identifier!r}>"
 
-    @property
-    @abstractmethod
+    @functools.cached_property
     def codec(self) -> PayloadCodec[Any]:
         """How the payload is written and read.
 
@@ -161,7 +159,7 @@ def as_definition(task: object) -> JobDefinition[Any]:
     Raises:
         ConfigurationError: it is none of these; the message says what to write instead.
     """
-    if isinstance(task, JobDefinition):
+    if _is_definition(task):
         return task
     if isinstance(task, type) and is_task_class(task):
         return _definition_of_class(task)
@@ -189,6 +187,10 @@ def not_a_task(thing: object) -> ConfigurationError:
             f"expected a task, got the function {name}: decorate it with @task"
         )
     return ConfigurationError(f"expected a task, got {thing!r}")
+
+
+def _is_definition(thing: object) -> TypeGuard[JobDefinition[Any]]:
+    return isinstance(thing, JobDefinition)
 
 
 # A definition holds the codec, which is worth keeping between two jobs of one class.

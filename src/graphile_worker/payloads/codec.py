@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from graphile_worker.errors import PayloadError
 from graphile_worker.payloads.faults import fault_in, fault_in_plain, misfit
+from graphile_worker.payloads.shapes import is_mapping
 
 P = TypeVar("P")
 
@@ -125,7 +125,7 @@ def write_as(value: object) -> object:
         return int(value)
     if isinstance(value, float):
         return float(value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return dict(value)
     raise TypeError(f"a value or key of type {type(value).__name__} has no form in JSON")
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from graphile_worker.errors import PayloadError
+from graphile_worker.payloads.shapes import is_collection, is_mapping
 
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 _AT = re.compile(r"(?P<what>.*?)(?: - at (?P<where>.*))?", re.DOTALL)
@@ -81,9 +82,9 @@ def _fault(value: object) -> _Fault | None:
         return _fault_in_text(value)
     if isinstance(value, float):
         return None if math.isfinite(value) else _Fault(f"{value} is not a JSON number")
-    if isinstance(value, dict):
+    if is_mapping(value):
         return _fault_in_members(value)
-    if isinstance(value, list | tuple | set | frozenset):
+    if is_collection(value):
         return _fault_in_items(enumerate(value))
     return None
 
@@ -97,7 +98,7 @@ def _fault_in_text(text: str) -> _Fault | None:
     return _Fault("a lone surrogate, which is not Unicode text")
 
 
-def _fault_in_members(members: dict[Any, Any]) -> _Fault | None:
+def _fault_in_members(members: Mapping[Any, Any]) -> _Fault | None:
     for key in members:
         if (fault := _fault(key)) is not None:
             fault.what = f"in a key: {fault.what}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from graphile_worker.errors import ConfigurationError, PayloadError
@@ -15,6 +14,7 @@ from graphile_worker.payloads.codec import PayloadCodec, from_json, write_as
 from graphile_worker.payloads.faults import child, fault_in
 from graphile_worker.payloads.read_back import mismatch
 from graphile_worker.payloads.reserved_keys import without_reserved_keys
+from graphile_worker.payloads.shapes import class_of, is_list, is_mapping
 
 P = TypeVar("P")
 
@@ -95,7 +95,7 @@ class PydanticCodec(PayloadCodec[P]):
 
     def _misfit(self, error: Any) -> PayloadError:
         """Every place pydantic complains about, in one line."""
-        complaints = []
+        complaints: list[str] = []
         for detail in error.errors(include_url=False, include_input=False, include_context=False):
             place = "$"
             for key in detail["loc"]:
@@ -110,20 +110,20 @@ def _check_classes(given: Any, read: Any, place: str) -> None:
     fields = _field_names(read)
     if fields is not None:
         if type(given) is not type(read):
-            raise mismatch(place, type(read), given)
+            raise mismatch(place, class_of(read), given)
         for name in fields:
             _check_classes(getattr(given, name, None), getattr(read, name), child(place, name))
-    elif isinstance(read, dict) and isinstance(given, Mapping):
+    elif is_mapping(read) and is_mapping(given):
         for key in given.keys() & read.keys():
             _check_classes(given[key], read[key], child(place, key))
-    elif isinstance(read, list | tuple) and isinstance(given, list | tuple):
+    elif is_list(read) and is_list(given):
         for index, (before, after) in enumerate(zip(given, read, strict=False)):
             _check_classes(before, after, child(place, index))
 
 
 def _field_names(value: Any) -> list[str] | None:
     """The fields of a model or dataclass; None for what is neither."""
-    fields = getattr(type(value), "__pydantic_fields__", None)
+    fields = getattr(class_of(value), "__pydantic_fields__", None)
     if fields is not None:
         return list(fields)
     if dataclasses.is_dataclass(value):

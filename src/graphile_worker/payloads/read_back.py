@@ -15,6 +15,7 @@ from msgspec import inspect as types
 
 from graphile_worker.errors import PayloadError
 from graphile_worker.payloads.faults import child
+from graphile_worker.payloads.shapes import class_of, is_list, is_mapping
 
 _ITEMS = (list, tuple, set, frozenset)
 _OBJECTS = (types.StructType, types.DataclassType, types.NamedTupleType)
@@ -69,14 +70,14 @@ def mismatch(place: str, expected: type, given: object) -> PayloadError:
 
 def _check_any(given: Any, place: str) -> None:
     """Nobody named a type here, but keys that are no strings would become some."""
-    if isinstance(given, Mapping):
+    if is_mapping(given):
         for key, member in given.items():
             if not isinstance(key, str):
                 raise PayloadError(
                     f"{place}: the key {key!r} would be read back as a string; use str({key!r})"
                 )
             _check_any(member, child(place, key))
-    elif isinstance(given, list | tuple):
+    elif is_list(given):
         for index, item in enumerate(given):
             _check_any(item, child(place, index))
 
@@ -100,7 +101,7 @@ def _check_object(
 ) -> None:
     wanted = expected_class(node)
     if wanted is None or type(read) is not wanted or type(given) is not wanted:
-        raise mismatch(place, type(read), given)
+        raise mismatch(place, class_of(read), given)
     for field in node.fields:
         before = getattr(given, field.name, msgspec.UNSET)
         after = getattr(read, field.name, msgspec.UNSET)
@@ -141,9 +142,9 @@ def _check_items(node: types.Type, given: Any, read: Iterable[Any], place: str) 
 def _check_leaf(given: Any, read: Any, place: str) -> None:
     if isinstance(given, type(read)):
         raise PayloadError(f"{place}: this {type(given).__name__} would be read back as another")
-    raise mismatch(place, type(read), given)
+    raise mismatch(place, class_of(read), given)
 
 
 def _check_class(wanted: type | tuple[type, ...], given: Any, read: Any, place: str) -> None:
     if not isinstance(given, wanted) or not isinstance(read, wanted):
-        raise mismatch(place, type(read), given)
+        raise mismatch(place, class_of(read), given)

@@ -18,6 +18,7 @@ from graphile_worker.payloads.codec import (
 from graphile_worker.payloads.faults import fault_in_plain, misfit
 from graphile_worker.payloads.read_back import check_read_back, expected_class, mismatch
 from graphile_worker.payloads.reserved_keys import without_reserved_keys
+from graphile_worker.payloads.shapes import is_list
 
 P = TypeVar("P")
 
@@ -134,7 +135,7 @@ def _unknown_types(node: object, seen: set[int] | None = None) -> Iterator[Any]:
     if isinstance(node, types.CustomType):
         if node.cls is not object:
             yield node.cls
-    elif isinstance(node, tuple):
+    elif is_list(node):
         for item in node:
             yield from _unknown_types(item, seen)
     elif isinstance(node, types.Type | types.Field):

@@ -90,7 +90,7 @@ def contexts_in(annotation: Any) -> frozenset[str]:
     if isinstance(annotation, type):
         bases = (base for base in annotation.__mro__ if base.__module__ == _CONTEXT_MODULE)
         return frozenset(base.__name__ for base in bases if base.__name__ in CONTEXTS)
-    return frozenset().union(*(contexts_in(part) for part in get_args(annotation)))
+    return frozenset[str]().union(*(contexts_in(part) for part in get_args(annotation)))
 
 
 def _globals_of(fn: Callable[..., Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final, TypeGuard
 
 import msgspec
 
@@ -15,7 +15,7 @@ from graphile_worker.tasks.error_text import error_text, storable
 _items: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def batch_outcome(payload: str, results: Any) -> Outcome:
+def batch_outcome(payload: str, results: object) -> Outcome:
     """The outcome of a batch.
 
     Args:
@@ -31,7 +31,7 @@ def batch_outcome(payload: str, results: Any) -> Outcome:
     if results is None:
         return COMPLETED
     items = _stored_items(payload)
-    if not isinstance(results, Sequence) or isinstance(results, str | bytes):
+    if not _is_list(results):
         return _all_failed(
             f"the batch handler returned {type(results).__name__}, expected None or a list with "
             "None or an exception for each item"
@@ -40,18 +40,17 @@ def batch_outcome(payload: str, results: Any) -> Outcome:
         return _all_failed(
             f"batch handler returned {len(results)} results for {len(items)} payload items"
         )
-    for index, result in enumerate(results):
-        if result is not None and not _is_failure(result):
+    failures = {index: result for index, result in enumerate(results) if result is not None}
+    for index, result in failures.items():
+        if not _is_failure(result):
             return _all_failed(
                 f"the batch handler returned {type(result).__name__} for item {index}, "
                 "expected None or an exception"
             )
-    return _of_failures(
-        {i: result for i, result in enumerate(results) if result is not None}, items
-    )
+    return _of_failures(failures, items)
 
 
-def _of_failures(failures: dict[int, Any], items: Sequence[msgspec.Raw]) -> Outcome:
+def _of_failures(failures: dict[int, object], items: Sequence[msgspec.Raw]) -> Outcome:
     if not failures:
         return COMPLETED
     errors = ", ".join(f"{index}: {_text(failure)}" for index, failure in failures.items())
@@ -90,12 +89,17 @@ def _all_failed(reason: str) -> Unfinished:
     return Unfinished(Verdict.SPENT, reason)
 
 
+def _is_list(results: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(results, Sequence) and not isinstance(results, str | bytes)
+
+
 def _is_failure(result: object) -> bool:
     """An exception; an exception class is one without message, as in `raise`."""
-    return isinstance(result, BaseException) or (
-        isinstance(result, type) and issubclass(result, BaseException)
-    )
+    kind = result if isinstance(result, type) else type(result)
+    return issubclass(kind, BaseException)
 
 
-def _text(failure: Any) -> str:
-    return failure.__name__ if isinstance(failure, type) else error_text(failure)
+def _text(failure: object) -> str:
+    if isinstance(failure, BaseException):
+        return error_text(failure)
+    return getattr(failure, "__name__", "")

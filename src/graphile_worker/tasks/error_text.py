@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from graphile_worker.errors import PermanentFailure
 
@@ -37,7 +37,8 @@ def _described(error: BaseException, depth: int = 0) -> str:
     name, message = type(error).__name__, _message(error)
     text = f"{name}: {message}" if message else name
     if isinstance(error, BaseExceptionGroup) and depth < _DEEPEST:
-        inner = "; ".join(_described(each, depth + 1) for each in error.exceptions)
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        inner = "; ".join(_described(each, depth + 1) for each in group.exceptions)
         return f"{text} [{inner}]"
     return text
 

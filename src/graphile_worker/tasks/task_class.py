@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.definition import TaskReference, is_task_class, not_a_task
@@ -19,7 +19,7 @@ def as_task(thing: object) -> Task[Any]:
     Raises:
         ConfigurationError: it is neither; the message says what to write instead.
     """
-    if isinstance(thing, Task):
+    if _is_task(thing):
         return thing
     if isinstance(thing, type) and is_task_class(thing):
         return _task_of_class(thing)
@@ -30,6 +30,11 @@ def as_task(thing: object) -> Task[Any]:
     raise not_a_task(thing)
 
 
+def _is_task(thing: object) -> TypeGuard[Task[Any]]:
+    return isinstance(thing, Task)
+
+
 def _task_of_class(task_class: type) -> Task[Any]:
-    run = task_class.run  # type: ignore[attr-defined]
-    return Task(run, task_class.IDENTIFIER, payload=task_class)  # type: ignore[attr-defined]
+    payload: Any = task_class
+    task: Task[Any] = Task(payload.run, payload.IDENTIFIER, payload=payload)
+    return task
