@@ -1,0 +1,104 @@
+"""What the documentation shows is done, block by block, and has to come out as shown.
+
+* `python` or `ini` with a title: a file of that name is written.
+* `python` without: it runs, with `await` where it likes; what it defines, the next block sees.
+* `console`: it is typed into a terminal, see `support.terminals`; `sql` goes to the database.
+* Others, `sh` among them, are not run: they install something or need another machine.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.doc_blocks import ROOT, Block, blocks_of
+from support.running import sql
+from support.terminals import Terminals
+
+from graphile_worker import WorkerUtils
+from graphile_worker.testing.databases import VARIABLE, DatabaseServer
+
+ALONE = ["README.md", "docs/tutorial.md"]
+"""Pages for an empty folder and no database."""
+GUIDES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "tutorial")
+NOT_RUN = {"sh", "text", "mermaid", "json"}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_page_works_in_an_empty_folder(
+    name: str, empty_folder: Path, gw_server: DatabaseServer
+) -> None:
+    # The tests of the tutorial may use our server: a third one would only take time.
+    terminals = Terminals(empty_folder, {VARIABLE: gw_server.url})
+    try:
+        for block in blocks_of(ROOT / name):
+            if block.language == "console":
+                terminals.play(block)
+            elif block.language in {"python", "ini"}:
+                assert block.title, f"{name}:{block.line}: name the file"
+                (empty_folder / block.title).write_text(block.text)
+            else:
+                assert block.language in NOT_RUN, f"{name}:{block.line}: {block.language}"
+    finally:
+        terminals.close()
+
+
+@pytest.fixture
+def module() -> Iterator[types.ModuleType]:
+    """What the blocks of a page define, in a module, where types look for their names."""
+    module = types.ModuleType("the_page")
+    sys.modules[module.__name__] = module
+    yield module
+    del sys.modules[module.__name__]
+
+
+@pytest.mark.parametrize("name", GUIDES)
+async def test_a_guide_tells_the_truth(
+    name: str, gw_database: str, tmp_path: Path, module: types.ModuleType
+) -> None:
+    page = ROOT / "docs" / f"{name}.md"
+    terminals = Terminals(tmp_path, {"DATABASE_URL": gw_database})
+    async with WorkerUtils.connect(gw_database) as utils:
+        module.__dict__.update(database_url=gw_database, utils=utils)
+        try:
+            for block in blocks_of(page):
+                await _do(block, page, module, terminals, tmp_path, gw_database)
+        finally:
+            terminals.close()
+
+
+async def _do(
+    block: Block,
+    page: Path,
+    module: types.ModuleType,
+    terminals: Terminals,
+    folder: Path,
+    database_url: str,
+) -> None:
+    match block.language:
+        case "python" | "ini" if block.title:
+            (folder / block.title).write_text(block.text)
+        case "python":
+            await _execute(block, page, module.__dict__)
+        case "console":
+            terminals.play(block)
+        case "sql":
+            async with sql(database_url) as connection:
+                await connection.execute(block.text)
+        case other:
+            assert other in NOT_RUN, f"{page.name}:{block.line}: {other}"
+
+
+async def _execute(block: Block, page: Path, names: dict[str, Any]) -> None:
+    """As if the page were the file: tracebacks show its lines."""
+    source = "\n" * (block.line - 1) + block.text
+    code = compile(source, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result = eval(code, names)
+    if inspect.isawaitable(result):
+        await result
