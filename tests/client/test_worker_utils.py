@@ -257,6 +257,14 @@ async def test_listing_filters_searches_and_pages(gw_database: str) -> None:
             await ids(limit=-1)
 
 
+async def test_a_payload_python_cannot_hold_does_not_hide_the_others(gw_database: str) -> None:
+    async with WorkerUtils.connect(gw_database) as utils, sql(gw_database) as connection:
+        digits = "9" * 5000
+        await connection.execute(f"select graphile_worker.add_job('x', '{digits}')")
+        await utils.add_job(refresh)
+        assert [job.payload for job in await utils.list_jobs()] == [digits, {}]
+
+
 async def test_connecting_never_migrates(empty_database: str) -> None:
     with pytest.raises(SchemaMissingError, match="graphile-worker --schema mine migrate"):
         await WorkerUtils.connect(empty_database, schema="mine")

@@ -22,6 +22,8 @@ class Relay:
         self._writers: set[asyncio.StreamWriter] = set()
         self._gate = asyncio.Event()
         self._gate.set()
+        self._answers = asyncio.Event()
+        self._answers.set()
         self.port = port
         self.accepted = 0
 
@@ -40,6 +42,15 @@ class Relay:
     def freeze(self) -> None:
         """Accept, and never answer: a black-holed link."""
         self._gate.clear()
+
+    def withhold_answers(self) -> None:
+        """Pass requests on, and keep what the server says to them."""
+        self._answers.clear()
+
+    def answer_again(self) -> None:
+        """Answer new connections; those whose answers were kept are dropped with them."""
+        self.hang_up()
+        self._answers.set()
 
     @property
     def flowing(self) -> bool:
@@ -64,12 +75,15 @@ class Relay:
             back, forth = await asyncio.open_unix_connection(str(self._target))
             self._writers.add(forth)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(reader, forth))
-                both.create_task(self._pass(back, writer))
+                both.create_task(self._pass(reader, forth, self._gate))
+                both.create_task(self._pass(back, writer, self._gate, self._answers))
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *gates: asyncio.Event
+    ) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                await self._gate.wait()
+                for gate in gates:
+                    await gate.wait()
                 writer.write(data)
         writer.close()

@@ -278,6 +278,22 @@ async def test_plain_functions_run_in_threads_at_once_and_see_context_variables(
     assert sorted(map(str, seen)) == sorted(map(str, [(False, "red")] * 2 + [Number(1)] * 2))
 
 
+async def test_a_plain_function_that_returns_a_coroutine_has_not_run(gw_database: str) -> None:
+    async def real() -> None: ...
+
+    @task(payload=None, executor="thread")
+    def wrapper() -> object:
+        return real()
+
+    async with options(gw_database, wrapper).init() as worker:
+        utils = worker.create_utils()
+        await utils.add_job(wrapper)
+        await worker.run_once()
+        [job] = await utils.list_jobs()
+    assert job.last_error is not None
+    assert "returned a coroutine" in job.last_error
+
+
 async def test_context_variables_do_not_leak_from_job_to_job(gw_database: str) -> None:
     colour = contextvars.ContextVar("colour", default="none")
     seen = []

@@ -50,3 +50,17 @@ def release_unfinished(
 
 def _stored(rows: Sequence[Row]) -> dict[int, bool]:
     return {row[0]: row[1] for row in rows}
+
+
+def return_lost_claims(
+    schema: Schema, *, worker_id: str, held: Sequence[ClaimedJob]
+) -> Statement[list[int]]:
+    """Hand back what is locked for this worker besides the jobs it holds; answers with the ids."""
+    name = "return_lost_claims"
+    queues = [job.queue_id for job in held if job.queue_id is not None]
+    args = (worker_id, [job.id for job in held], queues)
+    return Statement(name, load(name, schema), args, _ids)
+
+
+def _ids(rows: Sequence[Row]) -> list[int]:
+    return [row[0] for row in rows]

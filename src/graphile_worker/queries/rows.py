@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from graphile_worker.database.statement import Row
+from graphile_worker.errors import PayloadError
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.payloads.codec import from_json
 
@@ -19,13 +21,24 @@ def flags_of(text: str | None) -> frozenset[str]:
     return _NO_FLAGS if text is None else frozenset(_flags.decode(text))
 
 
+def payload_of(text: str) -> Any:
+    """The stored JSON; its text where Python cannot hold it (nested too deep, endless digits).
+
+    One such job must not hide the others of a list.
+    """
+    try:
+        return from_json(text)
+    except PayloadError:
+        return text
+
+
 def job_of(row: Row, task_identifier: str | None = None, queue_name: str | None = None) -> Job:
     """A job from the columns all job statements share; names given here win over the row's."""
     return Job(
         id=row[0],
         task_identifier=row[1] if task_identifier is None else task_identifier,
         queue_name=row[2] if task_identifier is None else queue_name,
-        payload=from_json(row[3]),
+        payload=payload_of(row[3]),
         priority=row[4],
         run_at=row[5],
         attempts=row[6],

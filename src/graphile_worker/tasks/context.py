@@ -16,8 +16,7 @@ from graphile_worker.jobs.definition import JobDefinition, TaskClass
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob, RawJobSpec
 from graphile_worker.jobs.spec import JobSpec
-from graphile_worker.payloads.codec import from_json
-from graphile_worker.queries.rows import flags_of
+from graphile_worker.queries.rows import flags_of, payload_of
 from graphile_worker.runtime.shutdown import ShutdownSignal
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class _Context:
         """The job as it was claimed: `attempts` counts this run."""
         if self._job is None:
             claimed = self._claimed
-            payload, flags = from_json(claimed.payload), flags_of(claimed.flags)
+            payload, flags = payload_of(claimed.payload), flags_of(claimed.flags)
             worker_id = self._environment.worker_id
             self._job = claimed.job(self._task_identifier, worker_id, payload, flags)
         return self._job

@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.errors import DatabaseError
+from graphile_worker.database.statement import Statement
+from graphile_worker.errors import ConnectionLostError, DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.queries.claim_jobs import batch_size, claim_jobs
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
@@ -52,6 +54,7 @@ class Claimer:
         task_ids: TaskIds,
         wakeup: Wakeup,
         shutdown: ShutdownSignal,
+        lost_claims: LostClaims,
         *,
         room: Callable[[], int],
         start: Callable[[ClaimedJob], None],
@@ -61,6 +64,7 @@ class Claimer:
         self._task_ids = task_ids
         self._wakeup = wakeup
         self._shutdown = shutdown
+        self._lost_claims = lost_claims
         self._room = room
         self._start = start
         self._backoff = Backoff()
@@ -124,28 +128,34 @@ class Claimer:
         return len(jobs)
 
     async def _claim(self, limit: int) -> list[ClaimedJob]:
-        rules = self._rules
+        await self._lost_claims.give_back()
         started = time.monotonic()
         if started - (self._planned if self._slow else self._last_claim) > _IDLE:
             await self._connection.discard_plans()
             self._planned = started = time.monotonic()
-        jobs = await self._connection.run(
-            claim_jobs(
-                rules.schema,
-                worker_id=rules.worker_id,
-                task_ids=self._task_ids.ids,
-                forbidden_flags=rules.forbidden_flags,
-                now=datetime.now(UTC) if rules.use_local_time else None,
-                limit=limit,
-                queues=self._queues,
-            )
-        )
+        try:
+            jobs = await self._connection.run(self._statement(limit))
+        except ConnectionLostError:
+            self._lost_claims.suspect()
+            raise
         self._last_claim = time.monotonic()
         self._slow = self._last_claim - started > _SLOW
         # Until a claim shows that there are no queues, and whenever one comes back short, the
         # next one looks at queues too.
         self._queues = len(jobs) < limit or jobs[0].queues_exist
         return jobs
+
+    def _statement(self, limit: int) -> Statement[list[ClaimedJob]]:
+        rules = self._rules
+        return claim_jobs(
+            rules.schema,
+            worker_id=rules.worker_id,
+            task_ids=self._task_ids.ids,
+            forbidden_flags=rules.forbidden_flags,
+            now=datetime.now(UTC) if rules.use_local_time else None,
+            limit=limit,
+            queues=self._queues,
+        )
 
     async def _idle(self) -> None:
         await self._task_ids.refresh_if_old()

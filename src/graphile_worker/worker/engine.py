@@ -11,6 +11,7 @@ from graphile_worker.jobs.outcome import Completed, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import Claimer, ClaimRules
+from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.releaser import Releaser, interrupted
 from graphile_worker.worker.run_job import JobRunner
 from graphile_worker.worker.settings import WorkerSettings, seconds
@@ -56,6 +57,7 @@ class Engine:
             task_ids,
             wakeup,
             environment.shutdown,
+            LostClaims(rules.schema, rules.worker_id, self._connections[0], self._held),
             room=self._room,
             start=self._start,
         )
@@ -79,6 +81,10 @@ class Engine:
         for job in self.slots.running:
             logger.error("job %s: its handler ignores cancellation; handing the job back", job.id)
             self.releaser.put(job, interrupted(self._retry_delay))
+
+    def _held(self) -> list[ClaimedJob]:
+        """All jobs that are ours: running, or with an outcome that is not stored yet."""
+        return [*self.slots.running, *self.releaser.unreleased]
 
     def _room(self) -> int:
         """Free slots; none while outcomes pile up, since their jobs are still ours."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +147,11 @@ class JobRunner:
     def _ended(self, task: Task[Any], job: ClaimedJob, result: CallResult[Any]) -> Run:
         if isinstance(result, Raised):
             return self._failed(task, job, result.error)
+        if isinstance(result.value, Coroutine):
+            # Nobody awaited it: what looks done has not even begun.
+            result.value.close()
+            text = f"{task.identifier} returned a coroutine; make it `async def`, or executor='async'"
+            return self._failed(task, job, TypeError(text))
         return _DONE if not task.is_batch else self._batch_ended(task, job, result.value)
 
     def _batch_ended(self, task: Task[Any], job: ClaimedJob, returned: Any) -> Run:

@@ -57,16 +57,24 @@ class TaskIds:
         """Once a minute, `register` and report unknown tasks; a database that is away is logged."""
         if time.monotonic() - self._refreshed < _REFRESH_AFTER:
             return
+        self._refreshed = time.monotonic()
         try:
             await self.register()
-            await self.report_unknown()
         except DatabaseError as error:
-            self._refreshed = time.monotonic()
             logger.warning("cannot refresh task ids: %s", error)
+        else:
+            await self.report_unknown()
 
     async def report_unknown(self) -> None:
-        """Warn, once for each, of tasks that have due jobs and that this worker does not know."""
-        waiting = await self._database.run(waiting_unknown_tasks(self._schema, self.ids))
+        """Warn, once for each, of tasks that have due jobs and that this worker does not know.
+
+        Never raises for a database that is away: it is no more than a report.
+        """
+        try:
+            waiting = await self._database.run(waiting_unknown_tasks(self._schema, self.ids))
+        except DatabaseError as error:
+            logger.warning("cannot look for jobs of unknown tasks: %s", error)
+            return
         fresh = [identifier for identifier in waiting if identifier not in self._reported]
         self._reported |= frozenset(fresh)
         if fresh:

@@ -1,0 +1,61 @@
+"""Claims whose answer never came."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from graphile_worker.database.schema import Schema
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.queries.release_jobs import return_lost_claims
+from graphile_worker.worker.steady_connection import SteadyConnection
+
+logger = logging.getLogger(__name__)
+
+_LATE: Final = 30.0
+"""Seconds after which a server that did not notice the loss has ended the claim, or it will not."""
+
+
+class LostClaims:
+    """Gives back jobs that are locked for us without our knowing.
+
+    A connection that breaks while a claim is under way leaves it open whether the claim was carried
+    out. The worker lives on, so no recovery would ever touch those jobs. They are looked for before
+    the next claim, and once more later, since a server may carry out what it had already read.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        worker_id: str,
+        connection: SteadyConnection,
+        held: Callable[[], list[ClaimedJob]],
+    ) -> None:
+        self._schema = schema
+        self._worker_id = worker_id
+        self._connection = connection
+        self._held = held
+        self._due: list[float] = []
+
+    def suspect(self) -> None:
+        """A claim was sent and not answered."""
+        now = time.monotonic()
+        self._due = [now, now + _LATE]
+
+    async def give_back(self) -> None:
+        """Look for lost claims, if it is time; call it only while no claim is under way.
+
+        Raises:
+            DatabaseError: it is tried again with the next call.
+        """
+        if not self._due or time.monotonic() < self._due[0]:
+            return
+        statement = return_lost_claims(self._schema, worker_id=self._worker_id, held=self._held())
+        returned = await self._connection.run(statement)
+        self._due.pop(0)
+        if returned:
+            logger.warning(
+                "handed back jobs whose claim was lost with its connection: %s", returned
+            )
