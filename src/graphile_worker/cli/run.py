@@ -11,6 +11,7 @@ import click
 
 from graphile_worker.cli.application import Target, find, options_of
 from graphile_worker.cli.logs import LEVELS, log_to_stderr
+from graphile_worker.cli.loop import run_on_fastest_loop
 from graphile_worker.cli.output import print_json
 from graphile_worker.cli.run_flags import RunFlags, merge, run_flags
 from graphile_worker.cli.settings import Command, Settings
@@ -53,7 +54,9 @@ def command(
     settings = Settings.of(context)
     found = find(target)
     log_to_stderr(log_level)
-    result = asyncio.run(_run(found, settings, flags, once=once))
+    # A single pass is over before a faster loop has paid for its import.
+    run_loop = asyncio.run if once else run_on_fastest_loop
+    result = run_loop(_run(found, settings, flags, once=once))
     if result is not None:
         _print(result, as_json=settings.json)
 

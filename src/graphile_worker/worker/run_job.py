@@ -150,7 +150,9 @@ class JobRunner:
         if isinstance(result.value, Coroutine):
             # Nobody awaited it: what looks done has not even begun.
             result.value.close()
-            text = f"{task.identifier} returned a coroutine; make it `async def`, or executor='async'"
+            text = (
+                f"{task.identifier} returned a coroutine; make it `async def`, or executor='async'"
+            )
             return self._failed(task, job, TypeError(text))
         return _DONE if not task.is_batch else self._batch_ended(task, job, result.value)
 
