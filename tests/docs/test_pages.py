@@ -34,8 +34,7 @@ NOT_RUN = {"sh", "text", "mermaid", "json"}
 def test_a_page_works_in_an_empty_folder(
     name: str, empty_folder: Path, gw_server: DatabaseServer
 ) -> None:
-    # The tests of the tutorial may use our server: a third one would only take time.
-    terminals = Terminals(empty_folder, {VARIABLE: gw_server.url})
+    terminals = Terminals(empty_folder, for_tests_of_the_page(gw_server))
     try:
         for block in blocks_of(ROOT / name):
             if block.language == "console":
@@ -49,6 +48,15 @@ def test_a_page_works_in_an_empty_folder(
         terminals.close()
 
 
+def for_tests_of_the_page(gw_server: DatabaseServer) -> dict[str, str]:
+    """Variables for pytest: another server, and plugins that readers lack, only take time."""
+    plugins = ("xdist", "randomly", "cov", "pytest_cov", "hypothesispytest", "timeout")
+    return {
+        VARIABLE: gw_server.url,
+        "PYTEST_ADDOPTS": " ".join(f"-p no:{plugin}" for plugin in plugins),
+    }
+
+
 @pytest.fixture
 def module() -> Iterator[types.ModuleType]:
     """What the blocks of a page define, in a module, where types look for their names."""
@@ -60,14 +68,20 @@ def module() -> Iterator[types.ModuleType]:
 
 @pytest.mark.parametrize("name", GUIDES)
 async def test_a_guide_tells_the_truth(
-    name: str, gw_database: str, tmp_path: Path, module: types.ModuleType
+    name: str,
+    gw_database: str,
+    gw_server: DatabaseServer,
+    tmp_path: Path,
+    module: types.ModuleType,
 ) -> None:
     page = ROOT / "docs" / f"{name}.md"
-    terminals = Terminals(tmp_path, {"DATABASE_URL": gw_database})
+    terminals = Terminals(
+        tmp_path, {"DATABASE_URL": gw_database, **for_tests_of_the_page(gw_server)}
+    )
     async with WorkerUtils.connect(gw_database) as utils:
-        module.__dict__.update(database_url=gw_database, utils=utils)
         try:
             for block in blocks_of(page):
+                module.__dict__.update(database_url=gw_database, utils=utils)
                 await _do(block, page, module, terminals, tmp_path, gw_database)
         finally:
             terminals.close()

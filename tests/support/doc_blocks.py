@@ -40,10 +40,11 @@ def blocks_of(page: Path) -> list[Block]:
 
 def table_below(page: Path, heading: str) -> list[list[str]]:
     """The cells of the first table below a heading, without its header."""
-    _, _, rest = page.read_text().partition(f"\n{heading}\n")
+    _, _, rest = f"\n{page.read_text()}".partition(f"\n{heading}\n")
     assert rest, f"{page} has no heading {heading!r}"
-    section = re.split(r"^#{1,%d} " % heading.index(" "), rest, maxsplit=1, flags=re.MULTILINE)[0]  # noqa: UP031 (braces)
-    rows = re.findall(r"^\|(.*)\|$", section, re.MULTILINE)
-    assert rows, f"no table below {heading!r} in {page}"
+    section = re.split(r"^#", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    first = re.search(r"(?:^\|.*\|\n)+", section, re.MULTILINE)
+    assert first, f"no table below {heading!r} in {page}"
+    rows = [line[1:-1] for line in first[0].splitlines()]
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)] for row in rows]
     return cells[2:]
