@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -85,6 +86,34 @@ async def test_a_guide_tells_the_truth(
                 await _do(block, page, module, terminals, tmp_path, gw_database)
         finally:
             terminals.close()
+
+
+async def test_the_test_on_the_contributors_page(
+    gw_database: str, module: types.ModuleType
+) -> None:
+    [block] = [b for b in blocks_of(ROOT / "CONTRIBUTING.md") if b.language == "python"]
+    await _execute(block, ROOT / "CONTRIBUTING.md", module.__dict__)
+    await module.test_a_job_added_in_sql_runs(gw_database)
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda page: page.stem
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith("https:"):
+            continue
+        path, _, anchor = target.partition("#")
+        other = (page.parent / path).resolve() if path else page
+        assert other.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", other.read_text(), re.MULTILINE)
+            assert anchor in {anchor_of(heading) for heading in headings}, target
+
+
+def anchor_of(heading: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 async def _do(
