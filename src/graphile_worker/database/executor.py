@@ -61,6 +61,10 @@ class Connection(Executor, Protocol):
         """Call back once, on the event loop, when the connection ends, however it ends."""
         ...
 
+    def abort(self) -> None:
+        """Drop it at once, without a goodbye: what waits for an answer gets ConnectionLostError."""
+        ...
+
     async def aclose(self) -> None:
         """Close it for good; safe to call twice, and on a connection that is already dead."""
         ...

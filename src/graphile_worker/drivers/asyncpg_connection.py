@@ -146,6 +146,10 @@ class AsyncpgConnection:
         for callback in callbacks:
             callback()
 
+    def abort(self) -> None:
+        """Drop it at once, without a goodbye: what waits for an answer gets ConnectionLostError."""
+        self.raw.terminate()
+
     async def aclose(self) -> None:
         """Close it for good, within a bounded time; safe to call twice, or when it is dead.
 

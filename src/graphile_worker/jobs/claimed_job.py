@@ -12,7 +12,8 @@ class ClaimedJob(NamedTuple):
     """A row of the claim, in the order of its columns.
 
     `id`, the worker's id and `locked_at` are the fence: what is released must still be held
-    exactly as it was claimed.
+    exactly as it was claimed. From `last_error` on, fields are None where the claim was told that
+    no handler looks at its job.
     """
 
     id: int

@@ -35,6 +35,7 @@ def claim_jobs(
     now: datetime | None,
     limit: int,
     queues: bool,
+    details: bool = True,
 ) -> Statement[list[ClaimedJob]]:
     """Claim up to `limit` due jobs: attempts counted, locked for this worker.
 
@@ -45,6 +46,7 @@ def claim_jobs(
         forbidden_flags: jobs with one of these are left alone; None for no such rule.
         now: a clock of the caller's, or None for the database's.
         limit: a size that `batch_size` gives.
+        details: whether the columns that only `ctx.job` shows are read; without, they are None.
         queues: whether to look at jobs of named queues too; without, the statement is cheaper.
 
     Returns:
@@ -52,7 +54,7 @@ def claim_jobs(
         another session holds at that moment are not seen.
     """
     name = "claim_queued_jobs" if queues else "claim_jobs"
-    args = (worker_id, task_ids, forbidden_flags, now)
+    args = (worker_id, task_ids, forbidden_flags, now, details)
     return Statement(name, load(name, schema, limit), args, _claimed)
 
 

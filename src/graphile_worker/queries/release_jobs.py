@@ -29,6 +29,14 @@ def release_completed(
     return Statement("release_completed", load("release_completed", schema), args, _stored)
 
 
+def release_unqueued(
+    schema: Schema, *, worker_id: str, jobs: Sequence[ClaimedJob]
+) -> Statement[dict[int, bool]]:
+    """Delete jobs of no queue that ran well; answers as `release_completed`, but never False."""
+    args = (worker_id, [job.id for job in jobs], [job.locked_at for job in jobs])
+    return Statement("release_unqueued", load("release_unqueued", schema), args, _deleted)
+
+
 def release_unfinished(
     schema: Schema, *, worker_id: str, jobs: Sequence[tuple[ClaimedJob, Unfinished]]
 ) -> Statement[dict[int, bool]]:
@@ -46,6 +54,10 @@ def release_unfinished(
         [job.key is not None for job, _ in jobs],
     )
     return Statement("release_unfinished", load("release_unfinished", schema), args, _stored)
+
+
+def _deleted(rows: Sequence[Row]) -> dict[int, bool]:
+    return {row[0]: True for row in rows}
 
 
 def _stored(rows: Sequence[Row]) -> dict[int, bool]:

@@ -118,8 +118,9 @@ class Claimer:
         """Claim once and start what came; None when there was no room, after waiting for some."""
         room = self._room()
         if room <= 0:
+            # Whatever makes room wakes us while this is set, so there is no need to poll.
             self.waits_for_room = True
-            await self._wakeup.wait(self._rules.poll_interval)
+            await self._wakeup.wait()
             self.waits_for_room = False
             return None
         jobs = await self._claim(batch_size(room))
@@ -155,6 +156,7 @@ class Claimer:
             now=datetime.now(UTC) if rules.use_local_time else None,
             limit=limit,
             queues=self._queues,
+            details=self._task_ids.show_jobs,
         )
 
     async def _idle(self) -> None:

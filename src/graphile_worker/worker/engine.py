@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import Completed, Outcome, Unfinished, Verdict
+from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import Claimer, ClaimRules
@@ -43,11 +43,17 @@ class Engine:
             SteadyConnection(environment.database, name) for name in ("claim", "release")
         ]
         self.runner = JobRunner(options, environment, task_ids, on_thread_returned=self._slot_freed)
-        self.slots = Slots(options.concurrency, self._run, self._slot_freed)
+        self.slots = Slots(
+            options.concurrency,
+            self._run,
+            on_free=self._slot_freed,
+            on_never_run=self._hand_back,
+        )
         self.releaser = Releaser(
             self._connections[1],
             rules.schema,
             rules.worker_id,
+            hurries=options.database is None and options.prepared_statements,
             on_released=self._released,
             on_queue_freed=wakeup,
         )
@@ -80,7 +86,7 @@ class Engine:
         """Hand back the jobs whose handlers did not even end when cancelled."""
         for job in self.slots.running:
             logger.error("job %s: its handler ignores cancellation; handing the job back", job.id)
-            self.releaser.put(job, interrupted(self._retry_delay))
+            self._hand_back(job)
 
     def _held(self) -> list[ClaimedJob]:
         """All jobs that are ours: running, or with an outcome that is not stored yet."""
@@ -100,11 +106,18 @@ class Engine:
             self.slots.start(job)
 
     async def _run(self, job: ClaimedJob) -> None:
-        run = await self.runner.run(job)
+        try:
+            run = await self.runner.run(job)
+        finally:
+            # Before the outcome is put: the next claim is what takes longest, and is sent first.
+            self.slots.ended(job)
         if self._collect_errors and isinstance(run.error, Exception):
             run.error.add_note(f"in {self.runner.describe(job)}")
             self.errors.append(run.error)
         self.releaser.put(job, run.outcome)
+
+    def _hand_back(self, job: ClaimedJob) -> None:
+        self.releaser.put(job, interrupted(self._retry_delay))
 
     def describe(self, task: asyncio.Task[Any]) -> str | None:
         """What a task of the loop is doing, for the loop monitor."""
@@ -120,12 +133,15 @@ class Engine:
             self._wakeup()
         if lost:
             return
-        match outcome:
-            case Completed():
-                self.completed += 1
-            case Unfinished(verdict=Verdict.EXHAUSTED):
-                self.failed += 1
-            case Unfinished(verdict=Verdict.SPENT) if job.attempts >= job.max_attempts:
-                self.failed += 1
-            case Unfinished():
-                self.retried += 1
+        if outcome is COMPLETED:
+            self.completed += 1
+        elif isinstance(outcome, Unfinished) and _is_final(outcome, job):
+            self.failed += 1
+        else:
+            self.retried += 1
+
+
+def _is_final(outcome: Unfinished, job: ClaimedJob) -> bool:
+    """Whether a job that did not run well will never run again."""
+    spent = outcome.verdict is Verdict.SPENT and job.attempts >= job.max_attempts
+    return spent or outcome.verdict is Verdict.EXHAUSTED

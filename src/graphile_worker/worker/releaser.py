@@ -12,7 +12,11 @@ from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Completed, Outcome, Unfinished, Verdict
-from graphile_worker.queries.release_jobs import release_completed, release_unfinished
+from graphile_worker.queries.release_jobs import (
+    release_completed,
+    release_unfinished,
+    release_unqueued,
+)
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.steady_connection import SteadyConnection
@@ -23,6 +27,8 @@ _LARGEST: Final = 1000
 """Jobs in one statement."""
 _BLOCKED_FOR: Final = 0.05
 """Seconds until a row that another session had locked is tried again."""
+_LOCKED: Final = "55P03"
+"""Another session has a row locked, longer than the lock_timeout."""
 _UNSTORABLE: Final = "the error of this job could not be stored: "
 
 Pair = tuple[ClaimedJob, Outcome]
@@ -41,6 +47,10 @@ class Releaser:
     No outcome is dropped: a lost connection is waited for, a row locked by somebody else is tried
     again, a text the database refuses is replaced. A job is ours until its outcome is stored.
 
+    Args:
+        hurries: the connection has a lock_timeout, so that a statement that waits for locked rows
+            may be tried first, which is cheaper than one that passes them over.
+
     Collaborators: `on_released` hears of every job; `on_queue_freed` when a queue may have a next.
     """
 
@@ -50,12 +60,14 @@ class Releaser:
         schema: Schema,
         worker_id: str,
         *,
+        hurries: bool,
         on_released: OnReleased,
         on_queue_freed: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._schema = schema
         self._worker_id = worker_id
+        self._hurries = hurries
         self._on_released = on_released
         self._on_queue_freed = on_queue_freed
         self._waiting: list[Pair] = []
@@ -100,12 +112,24 @@ class Releaser:
         completed = [(job, end) for job, end in batch if isinstance(end, Completed)]
         unfinished = [(job, end) for job, end in batch if isinstance(end, Unfinished)]
         if completed:
-            jobs = [job for job, _ in completed]
-            statement = release_completed(self._schema, worker_id=self._worker_id, jobs=jobs)
-            stored, ambiguous = await self._persist(statement)
+            stored, ambiguous = await self._delete([job for job, _ in completed])
             self._stored(completed, stored, ambiguous=ambiguous)
         if unfinished:
             await self._send_unfinished(unfinished)
+
+    async def _delete(self, jobs: list[ClaimedJob]) -> tuple[dict[int, bool], bool]:
+        if self._hurries and not any(job.queue_id for job in jobs):
+            try:
+                return await self._persist(
+                    release_unqueued(self._schema, worker_id=self._worker_id, jobs=jobs),
+                    waits_for_locks=False,
+                )
+            except DatabaseError as error:
+                if error.sqlstate != _LOCKED:
+                    raise
+        return await self._persist(
+            release_completed(self._schema, worker_id=self._worker_id, jobs=jobs)
+        )
 
     async def _send_unfinished(self, jobs: Sequence[tuple[ClaimedJob, Unfinished]]) -> None:
         statement = release_unfinished(self._schema, worker_id=self._worker_id, jobs=jobs)
@@ -131,14 +155,17 @@ class Releaser:
         stored, ambiguous = await self._persist(statement)
         self._stored([(job, end)], stored, ambiguous=ambiguous)
 
-    async def _persist(self, statement: Statement[dict[int, bool]]) -> tuple[dict[int, bool], bool]:
+    async def _persist(
+        self, statement: Statement[dict[int, bool]], *, waits_for_locks: bool = True
+    ) -> tuple[dict[int, bool], bool]:
         """Send it until it is answered.
 
         Returns:
             The answer, and whether an earlier try may have been carried out without answering.
 
         Raises:
-            DatabaseError: the values were refused (SQLSTATE class 22 or 23).
+            DatabaseError: the values were refused (SQLSTATE class 22 or 23), or another session
+                has a row locked (55P03) that is not waited for.
         """
         ambiguous = False
         delays = Backoff().delays()
@@ -146,7 +173,7 @@ class Releaser:
             try:
                 return await self._connection.run(statement), ambiguous
             except DatabaseError as error:
-                if error.sqlstate is not None and error.sqlstate[:2] in {"22", "23"}:
+                if _is_refusal(error) or (error.sqlstate == _LOCKED and not waits_for_locks):
                     raise
                 ambiguous = True
                 delay = next(delays)
@@ -166,16 +193,16 @@ class Releaser:
             if answer is False:
                 self._try_again_later(pair)
                 continue
-            queue_freed = queue_freed or job.queue_id is not None
+            if job.queue_id is not None:
+                queue_freed = True
             # After an ambiguous try a missing row is most likely our own doing.
-            self._report(job, outcome, lost=answer is None and not ambiguous)
+            lost = answer is None and not ambiguous
+            if lost:
+                error = JobLostError(job.id, self._worker_id)
+                logger.warning("%s; its outcome was not stored", error)
+            self._on_released(job, outcome, lost=lost)
         if queue_freed:
             self._on_queue_freed()
-
-    def _report(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
-        if lost:
-            logger.warning("%s; its outcome was not stored", JobLostError(job.id, self._worker_id))
-        self._on_released(job, outcome, lost=lost)
 
     def _try_again_later(self, pair: Pair) -> None:
         self._blocked[pair[0].id] = pair
@@ -192,3 +219,8 @@ class Releaser:
 def interrupted(delay: float) -> Unfinished:
     """The outcome of a job that the worker's shutdown cut off."""
     return Unfinished(Verdict.REFUNDED, "Job recovered after worker interruption", delay)
+
+
+def _is_refusal(error: DatabaseError) -> bool:
+    """The values themselves are at fault: sending them again cannot help."""
+    return error.sqlstate is not None and error.sqlstate[:2] in {"22", "23"}

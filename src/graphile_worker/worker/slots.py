@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from graphile_worker.jobs.claimed_job import ClaimedJob
@@ -12,19 +13,27 @@ from graphile_worker.jobs.claimed_job import ClaimedJob
 class Slots:
     """Runs each job in an asyncio task of its own, so that none sees another's context variables.
 
-    Owns those tasks: each ends by itself or by `cancel_all`, and is kept alive until then.
+    Owns those tasks. A job says itself that it has ended (`ended`), as the last thing it does: by
+    the time its task is over, its slot has been claimed for anew.
+
+    Collaborators: `run` runs a job and must call `ended`; `on_free` hears of each free slot;
+    `on_never_run` takes a job whose task was cancelled before it began.
     """
 
     def __init__(
         self,
         concurrency: int,
         run: Callable[[ClaimedJob], Coroutine[Any, Any, None]],
+        *,
         on_free: Callable[[], None],
+        on_never_run: Callable[[ClaimedJob], None],
     ) -> None:
         self._concurrency = concurrency
         self._run = run
         self._on_free = on_free
-        self._tasks: dict[asyncio.Task[None], ClaimedJob] = {}
+        self._on_never_run = on_never_run
+        # By the identity of the claim: a job that was taken from us and claimed again is another.
+        self._running: dict[int, tuple[ClaimedJob, asyncio.Task[None]]] = {}
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -32,23 +41,29 @@ class Slots:
     @property
     def running(self) -> list[ClaimedJob]:
         """The jobs whose handlers have not ended."""
-        return list(self._tasks.values())
+        return [job for job, _ in self._running.values()]
 
     def job_of(self, task: asyncio.Task[Any]) -> ClaimedJob | None:
         """The job that an asyncio task runs. May be asked from any thread."""
-        return self._tasks.get(task)
+        return next((job for job, own in tuple(self._running.values()) if own is task), None)
 
     @property
     def free(self) -> int:
         """How many more jobs may start."""
-        return self._concurrency - len(self._tasks)
+        return self._concurrency - len(self._running)
 
-    def start(self, claimed: ClaimedJob) -> None:
-        """Run a job. Its `run` must not raise."""
-        task = self._loop.create_task(self._run(claimed))
-        self._tasks[task] = claimed
+    def start(self, job: ClaimedJob) -> None:
+        """Run a job."""
         self._idle.clear()
-        task.add_done_callback(self._ended)
+        self._running[id(job)] = (job, self._loop.create_task(self._run(job)))
+
+    def ended(self, job: ClaimedJob) -> None:
+        """A job has ended; its slot is free. A second call for the same does nothing."""
+        if self._running.pop(id(job), None) is None:
+            return
+        if not self._running:
+            self._idle.set()
+        self._on_free()
 
     async def wait_idle(self) -> None:
         """Wait until no job runs."""
@@ -56,15 +71,12 @@ class Slots:
 
     def cancel_all(self) -> None:
         """Cancel every handler that still runs."""
-        for task in self._tasks:
+        for job, task in tuple(self._running.values()):
+            task.add_done_callback(partial(self._never_run, job))
             task.cancel()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
-        if not self._tasks:
-            self._idle.set()
-        self._on_free()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._loop.call_exception_handler(
-                {"message": "the run of a job raised, which is a bug", "exception": error}
-            )
+    def _never_run(self, job: ClaimedJob, _task: asyncio.Task[None]) -> None:
+        """Its task is over, and if it did not say so itself, it had not even begun."""
+        if id(job) in self._running:
+            self._on_never_run(job)
+            self.ended(job)

@@ -34,6 +34,8 @@ class TaskIds:
         self._tasks: dict[int, Task[Any]] = {}
         self._refreshed = 0.0
         self._reported: frozenset[str] = frozenset()
+        self.show_jobs = any(task.takes_context for task in registry.values())
+        """Whether any handler can look at its job."""
         self.ids: list[int] = []
         """All ids, as the claim wants them."""
 

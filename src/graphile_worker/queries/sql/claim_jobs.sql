@@ -1,9 +1,10 @@
 -- Takes the first due jobs that are in no queue. Used while no named queue exists.
 -- jobs_no_queue_index gives them in order, so the scan ends after :BATCH_SIZE rows that nobody
 -- else holds. Ties of priority and run_at come in index order: `order by …, id` would have to read
--- the whole tie, all rows of one add_jobs call.
+-- the whole tie, all rows of one add_jobs call. A row that is locked does not move, so it is found
+-- again by its place.
 with picked as (
-  select j.id
+  select j.ctid as place
   from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   where j.is_available = true
     and j.job_queue_id is null
@@ -19,8 +20,10 @@ set attempts = j.attempts + 1,
     locked_by = $1::text,
     locked_at = coalesce($4::timestamptz, now())
 from picked
-where j.id = picked.id
+where j.ctid = picked.place
 returning
   j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts, j.locked_at, j.key,
-  null::text, j.priority, j.run_at, j.last_error, j.revision, j.flags::text, j.created_at,
-  j.updated_at, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)
+  null::text, j.priority, j.run_at,
+  case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
+  case when $5::boolean then j.flags::text end, case when $5::boolean then j.created_at end,
+  case when $5::boolean then j.updated_at end, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)

@@ -81,5 +81,7 @@ returning
     from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
     where q.id = j.job_queue_id
   ),
-  j.priority, j.run_at, j.last_error, j.revision, j.flags::text, j.created_at,
-  j.updated_at, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)
+  j.priority, j.run_at,
+  case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
+  case when $5::boolean then j.flags::text end, case when $5::boolean then j.created_at end,
+  case when $5::boolean then j.updated_at end, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)
