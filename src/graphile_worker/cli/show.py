@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from graphile_worker.cli.database import with_utils
@@ -27,4 +29,10 @@ def command(context: click.Context, job_id: int) -> None:
         print_json(job_json(job))
         return
     for name, text in job_lines(job):
-        click.echo(f"{click.style(name, bold=True)}: {text}")
+        click.echo(f"{bold(name)}: {text}")
+
+
+def bold(text: str) -> str:
+    """Bold, where the terminal can and its user wants it."""
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return text if plain else click.style(text, bold=True)

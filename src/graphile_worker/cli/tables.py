@@ -17,7 +17,7 @@ _STATE_STYLES: Final = {
     "failed": "red",
 }
 
-_RIGID: Final = {"state", "run_at"}
+_RIGID: Final = {"task", "state", "run_at"}
 """Columns that are not broken over lines when the terminal is narrow."""
 
 

@@ -43,7 +43,7 @@ async def open_database(
             "no database: pass database_url=, --database-url or set DATABASE_URL "
             '(for a PostgreSQL that comes along: "embedded:")'
         )
-    if not url.startswith(_EMBEDDED):
+    if not url.lower().startswith(_EMBEDDED):
         return await connect(
             url, max_connections=max_connections, prepared_statements=prepared_statements, wait=wait
         )

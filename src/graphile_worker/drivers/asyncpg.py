@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -22,7 +22,7 @@ from graphile_worker.drivers.asyncpg_connection import (
     give_back,
 )
 from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours
-from graphile_worker.drivers.opening import Opener
+from graphile_worker.drivers.opening import Opener, Raw
 from graphile_worker.drivers.sqlstate import READ_ONLY
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 
@@ -58,10 +58,14 @@ class AsyncpgDatabase:
     @classmethod
     async def open(cls, opener: Opener, max_connections: int) -> AsyncpgDatabase:
         """Make the pool and its first connection, so that what is wrong is known at once."""
+
+        async def connect(*_args: Any, **_kwargs: Any) -> Raw:
+            return await opener.open()
+
         pool: Pool = await asyncpg.create_pool(
             min_size=0,
             max_size=max_connections,
-            connect=lambda *_args, **_kwargs: opener.open(),
+            connect=connect,
             reset=_nothing_to_reset,
         )
         database = cls(pool, opener)
@@ -87,7 +91,7 @@ class AsyncpgDatabase:
         return self._connection()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncpgConnection]:
+    async def _connection(self) -> AsyncGenerator[AsyncpgConnection]:
         async with self._borrowed() as raw:
             yield AsyncpgConnection(
                 raw, preamble=self._preamble, lent_preamble=self._read_lent_preamble
@@ -121,7 +125,7 @@ class AsyncpgDatabase:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def _borrowed(self) -> AsyncIterator[Borrowed]:
+    async def _borrowed(self) -> AsyncGenerator[Borrowed]:
         raw = await self._acquire()
         try:
             yield raw

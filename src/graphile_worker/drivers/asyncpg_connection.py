@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias, TypeVar
 
@@ -69,7 +69,7 @@ class AsyncpgConnection:
             raise ours(error) from error
 
     @asynccontextmanager
-    async def transaction(self, *, lent: bool = False) -> AsyncIterator[None]:
+    async def transaction(self, *, lent: bool = False) -> AsyncGenerator[None]:
         """A READ COMMITTED transaction: commits at the end, rolls back on any exception.
 
         Args:

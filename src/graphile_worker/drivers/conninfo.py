@@ -157,7 +157,8 @@ def _url(rest: str) -> list[tuple[str, str]]:
 
 def _hosts(text: str) -> tuple[str, str]:
     """`a:1,b:2` as the two lists that the keys host and port hold: `a,b` and `1,2`."""
-    hosts, ports = [], []
+    hosts: list[str] = []
+    ports: list[str] = []
     for part in text.split(","):
         found = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^\[\]:]*))(?::(\d*))?", part)
         if found is None:

@@ -151,7 +151,7 @@ def _hosts(keys: dict[str, str]) -> list[tuple[str, int]]:
         ports *= len(hosts)
     if len(ports) != len(hosts):
         raise ConfigurationError(f"{len(ports)} ports do not match {len(hosts)} hosts")
-    places = []
+    places: list[tuple[str, int]] = []
     for host, port in zip(hosts, ports, strict=True):
         if host.startswith("@"):
             raise ConfigurationError("abstract Unix sockets are not supported")

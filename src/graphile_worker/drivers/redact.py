@@ -68,7 +68,7 @@ def _location(text: str) -> str:
 
 def _keywords(text: str) -> str:
     """Words up to the first that is not plainly `key=value` with a key that may be shown."""
-    words = []
+    words: list[str] = []
     for word in text.split():
         key, separator, value = word.partition("=")
         if not separator or key not in _SHOWN or re.search(r"['\\]", value):

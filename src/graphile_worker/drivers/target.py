@@ -55,4 +55,4 @@ class Target:
     options: str | None = None
     connect_timeout_seconds: float | None = None
     keepalive: Keepalive | None = Keepalive()
-    kerberos: Mapping[str, str] = field(default_factory=dict)
+    kerberos: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -214,7 +214,7 @@ def _missing_grant(state: SchemaState, schema: Schema) -> str:
 def _result(
     before: SchemaState, after: SchemaState, applied: tuple[int, ...], schema: Schema
 ) -> MigrationResult:
-    warnings = []
+    warnings: list[str] = []
     if (newer := warn_newer(after, schema)) is not None:
         warnings.append(newer)
     if after.breaking_revision == _NODES_19 and after.has_registry and not before.has_registry:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from graphile_worker.errors import PermanentFailure, Snooze
+from graphile_worker.errors import PayloadError, PermanentFailure, Snooze
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.duration import duration
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from graphile_worker.worker.task_path import TaskPath
 
 logger = logging.getLogger(__name__)
+
+_SAYS_ALL: Final = (PermanentFailure, PayloadError)
+"""Errors whose traceback would show nothing but our own frames."""
 
 
 def check_executors(registry: TaskRegistry) -> None:
@@ -147,7 +151,7 @@ class JobRunner:
     def _ended(self, task: Task[Any], job: ClaimedJob, result: CallResult[Any]) -> Run:
         if isinstance(result, Raised):
             return self._failed(task, job, result.error)
-        if isinstance(result.value, Coroutine):
+        if inspect.iscoroutine(result.value):
             # Nobody awaited it: what looks done has not even begun.
             result.value.close()
             text = (
@@ -222,5 +226,5 @@ def _log_failure(
         job.attempts,
         job.max_attempts,
         text,
-        exc_info=error,
+        exc_info=None if isinstance(error, _SAYS_ALL) else error,
     )
