@@ -1,0 +1,296 @@
+"""What `claim_queued_jobs.sql` does when the world changes under its snapshot.
+
+B takes its snapshot and waits on an advisory lock, A changes the world and commits, B goes on: it
+then meets rows that are newer than what it has seen (READ COMMITTED, EvalPlanQual).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from graphile_worker.database.executor import Connection
+from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Statement
+from graphile_worker.drivers.connect import connect
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import Unfinished, Verdict
+from graphile_worker.queries.claim_jobs import claim_jobs
+from graphile_worker.queries.release_jobs import release_completed, release_unfinished
+from graphile_worker.queries.task_ids import register_tasks
+from graphile_worker.worker.steady_connection import HOT_PATH_SETTINGS
+
+SCHEMA = Schema("graphile_worker")
+GATE = 4711
+
+
+@dataclasses.dataclass
+class World:
+    """Two workers and an onlooker; `q0` holds the first jobs of all, J1, J2 and J3."""
+
+    a: Connection
+    b: Connection
+    sql: asyncpg.Connection
+    task_ids: list[int]
+    held: list[ClaimedJob] = dataclasses.field(default_factory=list)
+
+    def claim(self, worker: str, limit: int) -> Statement[list[ClaimedJob]]:
+        return claim_jobs(
+            SCHEMA,
+            worker_id=worker,
+            task_ids=self.task_ids,
+            forbidden_flags=None,
+            now=None,
+            limit=limit,
+            queues=True,
+        )
+
+    async def a_claims(self) -> ClaimedJob:
+        [job] = await self.a.run(self.claim("a", 1))
+        assert job.queue_name == "q0"
+        return job
+
+
+async def nothing(_world: World) -> None:
+    pass
+
+
+async def claimed(world: World) -> None:
+    await world.a_claims()
+
+
+async def completed(world: World) -> None:
+    job = await world.a_claims()
+    assert await world.a.run(release_completed(SCHEMA, worker_id="a", jobs=[job])) == {job.id: True}
+
+
+async def failed(world: World, delay: float) -> None:
+    job = await world.a_claims()
+    outcome = Unfinished(Verdict.SPENT, "failed", delay)
+    statement = release_unfinished(SCHEMA, worker_id="a", jobs=[(job, outcome)])
+    assert await world.a.run(statement) == {job.id: True}
+
+
+async def failed_for_later(world: World) -> None:
+    await failed(world, 3600)
+
+
+async def failed_for_now(world: World) -> None:
+    await failed(world, 0)
+
+
+async def completed_and_claimed_the_next(world: World) -> None:
+    await completed(world)
+    await world.a_claims()
+
+
+async def moved_the_head(world: World, queue: str | None) -> None:
+    await world.sql.fetch(
+        "select from graphile_worker.add_job('t', queue_name => $1, job_key => 'J1', "
+        "run_at => now() - interval '3 hours')",
+        queue,
+    )
+
+
+async def moved_the_head_to_another_queue(world: World) -> None:
+    await moved_the_head(world, "q1")
+
+
+async def moved_the_head_out_of_its_queue(world: World) -> None:
+    await moved_the_head(world, None)
+
+
+async def moved_a_free_job_into_the_queue(world: World) -> None:
+    await world.sql.fetch(
+        "select from graphile_worker.add_job('t', queue_name => 'q0', job_key => 'free', "
+        "run_at => now() - interval '3 hours')"
+    )
+
+
+async def removed_the_head(world: World) -> None:
+    await world.sql.fetch("select graphile_worker.remove_job('J1')")
+
+
+async def replaced_the_running_head(world: World) -> None:
+    """The key of a running job is taken by a new job, at the end of the same queue."""
+    await claimed(world)
+    await moved_the_head(world, "q0")
+
+
+async def claimed_a_newer_head(world: World) -> None:
+    """J1 stays available: the queue's own lock alone keeps B away from it."""
+    await world.sql.fetch(
+        "select from graphile_worker.add_job('t', queue_name => 'q0', priority => -1)"
+    )
+    await claimed(world)
+
+
+async def paused_the_queue(world: World) -> None:
+    await world.sql.execute(
+        "update graphile_worker._private_job_queues set locked_by = 'paused:', "
+        "locked_at = '9999-12-31' where queue_name = 'q0'"
+    )
+
+
+CHANGES = [
+    nothing,
+    claimed,
+    completed,
+    failed_for_later,
+    failed_for_now,
+    completed_and_claimed_the_next,
+    moved_the_head_to_another_queue,
+    moved_the_head_out_of_its_queue,
+    moved_a_free_job_into_the_queue,
+    removed_the_head,
+    claimed_a_newer_head,
+    replaced_the_running_head,
+    paused_the_queue,
+]
+
+
+@asynccontextmanager
+async def a_world(url: str, queues: int) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        sql = await asyncpg.connect(url)
+        stack.push_async_callback(sql.close)
+        database = await connect(url, max_connections=1)
+        stack.push_async_callback(database.aclose)
+        task_ids = list(await database.run(register_tasks(SCHEMA, ["t"])))
+        workers = [await database.dedicated(name, settings=HOT_PATH_SETTINGS) for name in "ab"]
+        for worker in workers:
+            stack.push_async_callback(worker.aclose)
+        # First all of q0, then rounds of one job a queue; unqueued ones come last.
+        await sql.execute(
+            """
+            select graphile_worker.add_job(
+              't',
+              queue_name => 'q' || q,
+              run_at => now() - interval '1 hour' * case when q = 0 then 2 else 1 end
+                + n * interval '1 minute' + q * interval '1 ms',
+              job_key => case when q = 0 then 'J' || n end
+            )
+            from generate_series(1, 3) as n, generate_series(0, $1 - 1) as q
+            """.replace("$1", str(queues))
+        )
+        await sql.execute(
+            "select graphile_worker.add_job('t', job_key => case when n = 1 then 'free' end, "
+            "run_at => now() - interval '30 minutes') from generate_series(1, 3) as n"
+        )
+        yield World(workers[0], workers[1], sql, task_ids)
+
+
+def gated(statement: Statement[Any]) -> Statement[Any]:
+    """The same statement, but it waits between its snapshot and its first lock."""
+    text = statement.text.replace(
+        "queue_heads as materialized",
+        f"gate as materialized (select pg_advisory_xact_lock_shared({GATE})), "
+        "queue_heads as materialized",
+        1,
+    ).replace("from front\n", "from front cross join gate\n", 1)
+    assert text.count("gate") == 2
+    return dataclasses.replace(statement, text=text)
+
+
+async def until_b_waits(sql: asyncpg.Connection) -> None:
+    async with asyncio.timeout(15):
+        while not await sql.fetchval(
+            "select exists (select from pg_locks join pg_database as d on d.oid = database "
+            "where locktype = 'advisory' and not granted and datname = current_database())"
+        ):
+            await asyncio.sleep(0.005)
+
+
+async def b_claims_across(
+    world: World, limit: int, change: Callable[[World], Awaitable[None]]
+) -> list[ClaimedJob]:
+    await world.sql.execute(f"select pg_advisory_lock({GATE})")
+    claiming = asyncio.create_task(world.b.run(gated(world.claim("b", limit))))
+    await until_b_waits(world.sql)
+    await change(world)
+    await world.sql.execute(f"select pg_advisory_unlock({GATE})")
+    return await asyncio.wait_for(claiming, 15)
+
+
+async def violations(sql: asyncpg.Connection) -> list[str]:
+    """What must not be in any snapshot of the database."""
+    return [
+        f"{row['what']}: {row['queue_name']}"
+        for row in await sql.fetch(
+            """
+            select q.queue_name, v.what
+            from graphile_worker._private_job_queues as q
+            cross join lateral (
+              select count(*) as running, min(j.locked_by) as owner, min(j.locked_at) as since
+              from graphile_worker._private_jobs as j
+              where j.job_queue_id = q.id and j.locked_at is not null
+            ) as r
+            cross join lateral (
+              select 'two jobs at once' as what where r.running > 1
+              union all
+              select 'locked without a job' where r.running = 0 and q.locked_by not like 'paused:%'
+              union all
+              select 'running, but not locked for it'
+              where r.running = 1
+                and (q.locked_by, q.locked_at) is distinct from (r.owner, r.since)
+            ) as v
+            """
+        )
+    ]
+
+
+async def out_of_order(sql: asyncpg.Connection, claimed: list[ClaimedJob]) -> list[int]:
+    """Claimed jobs before which another of their queue was due when the claim began."""
+    return [
+        row["id"]
+        for row in await sql.fetch(
+            """
+            select j.id
+            from graphile_worker._private_jobs as j
+            join graphile_worker._private_jobs as earlier
+              on earlier.job_queue_id = j.job_queue_id
+              and earlier.is_available
+              and earlier.run_at <= j.locked_at
+              and earlier.updated_at < j.locked_at
+              and (earlier.priority, earlier.run_at, earlier.id) < (j.priority, j.run_at, j.id)
+            where j.id = any($1::bigint[])
+            """,
+            [job.id for job in claimed],
+        )
+    ]
+
+
+@pytest.mark.parametrize("limit", [1, 24])
+@pytest.mark.parametrize("queues", [2, 40])
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+async def test_a_claim_whose_snapshot_is_stale_breaks_no_queue(
+    gw_database: str, change: Callable[[World], Awaitable[None]], queues: int, limit: int
+) -> None:
+    async with a_world(gw_database, queues) as world:
+        got = await b_claims_across(world, limit, change)
+        queues_got = [job.queue_name for job in got if job.queue_name is not None]
+        assert len(queues_got) == len(set(queues_got))
+        assert ("q0" in queues_got) == (change in {nothing, moved_a_free_job_into_the_queue})
+        assert await violations(world.sql) == []
+        assert await out_of_order(world.sql, got) == []
+
+
+@pytest.mark.parametrize("queues", [2, 40])
+async def test_a_queue_row_that_another_session_holds_is_passed_over(
+    gw_database: str, queues: int
+) -> None:
+    async with a_world(gw_database, queues) as world:
+        async with world.a.transaction():
+            await world.a.raw.execute(
+                "select from graphile_worker._private_job_queues where queue_name = 'q0' for update"
+            )
+            got = await asyncio.wait_for(world.b.run(world.claim("b", 24)), 15)
+        assert "q0" not in {job.queue_name for job in got}
+        assert len(got) == min(24, queues - 1 + 3)
+        assert await violations(world.sql) == []
