@@ -327,7 +327,10 @@ async def test_a_job_that_was_taken_away_is_not_touched(
         await connection.execute("delete from graphile_worker._private_jobs")
 
 
-async def test_a_row_locked_elsewhere_holds_up_its_own_completion_only(gw_database: str) -> None:
+@pytest.mark.parametrize("queue", [None, "q"])
+async def test_a_row_locked_elsewhere_holds_up_its_own_completion_only(
+    gw_database: str, queue: str | None
+) -> None:
     """`add_job` with the key of a running job locks its row until the caller commits."""
     started, release = asyncio.Event(), asyncio.Event()
     count, done = counting()
@@ -342,7 +345,7 @@ async def test_a_row_locked_elsewhere_holds_up_its_own_completion_only(gw_databa
         sql(gw_database) as connection,
     ):
         utils = worker.create_utils()
-        first = await utils.add_job(keyed, None, JobSpec(job_key="k", queue_name="q"))
+        first = await utils.add_job(keyed, None, JobSpec(job_key="k", queue_name=queue))
         await started.wait()
         async with connection.transaction():
             await connection.execute(
