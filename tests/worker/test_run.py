@@ -434,3 +434,29 @@ async def test_ten_workers_share_a_queue_without_overlap_or_loss(gw_database: st
         for worker in workers:
             await worker.aclose()
     assert (overlaps, done) == (0, 700)
+
+
+async def test_handlers_that_hold_the_whole_pool_do_not_stop_the_claims(
+    gw_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not while the idle worker looks its task ids up again."""
+    monkeypatch.setattr("graphile_worker.worker.task_ids._REFRESH_AFTER", 0)
+    holding, release = asyncio.Event(), asyncio.Event()
+    count, done = counting()
+
+    @task(payload=None)
+    async def hold(ctx: WorkerContext) -> None:
+        async with ctx.database.connection():
+            holding.set()
+            await release.wait()
+
+    async with (
+        running(gw_database, tasks=[count, hold], max_pg_conn=5, poll_interval=0.02),
+        sql(gw_database) as connection,
+    ):
+        await connection.execute("select graphile_worker.add_job('hold')")
+        await holding.wait()
+        for _ in range(3):
+            await connection.execute("select graphile_worker.add_job('count')")
+            await get(done)
+        release.set()

@@ -153,6 +153,24 @@ async def test_a_snoozed_job_runs_again_without_having_spent_an_attempt(gw_datab
     assert attempts == [1, 1, 1]
 
 
+async def test_a_delay_beyond_all_bounds_takes_nothing_down(gw_database: str) -> None:
+    @task(payload=None)
+    async def snoozes() -> None:
+        raise Snooze(timedelta.max)
+
+    @task(payload=None, backoff=lambda _: timedelta.max)
+    async def fails() -> None:
+        raise ValueError
+
+    async with options(gw_database, snoozes, fails).init() as worker:
+        utils = worker.create_utils()
+        snoozed = await utils.add_job(snoozes, None, JobSpec(max_attempts=1))
+        failed = await utils.add_job(fails)
+        result = await worker.run_once()
+        assert result.retried == 2
+        assert {job.id for job in await utils.list_jobs("scheduled")} == {snoozed.id, failed.id}
+
+
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, StopIteration, BaseException])
 @pytest.mark.parametrize("threaded", [False, True])
 async def test_whatever_a_handler_raises_fails_its_job_only(

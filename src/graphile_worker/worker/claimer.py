@@ -160,7 +160,8 @@ class Claimer:
         )
 
     async def _idle(self) -> None:
-        await self._task_ids.refresh_if_old()
+        # On our own connection: handlers may hold all those of the pool.
+        await self._task_ids.refresh_if_old(self._connection)
         await self._wakeup.wait(self._rules.poll_interval)
 
     async def _pause(self, delay: float) -> None:

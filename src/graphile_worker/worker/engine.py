@@ -36,6 +36,7 @@ class Engine:
         collect_errors: bool,
     ) -> None:
         self._shutdown = environment.shutdown
+        self._task_ids = task_ids
         self._wakeup = wakeup
         self._concurrency = options.concurrency
         self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
@@ -81,6 +82,10 @@ class Engine:
         await self.runner.aclose()
         for connection in self._connections:
             await connection.aclose()
+
+    async def report_unknown_tasks(self) -> None:
+        """Warn of due jobs whose task this worker does not know; only while it claims nothing."""
+        await self._task_ids.report_unknown(self._connections[0])
 
     def abandon_running(self) -> None:
         """Hand back the jobs whose handlers did not even end when cancelled."""

@@ -29,8 +29,8 @@ async def open_worker(options: WorkerSettings) -> Worker:
         database = await _open(options, stack)
         await migrate(database, schema)
         direct = await _open_direct(options, stack) or database
-        task_ids = TaskIds(database, schema, registry)
-        await task_ids.register()
+        task_ids = TaskIds(schema, registry)
+        await task_ids.register(database)
         return Worker(
             options,
             worker_id=f"graphile_worker_{secrets.token_hex(9)}",

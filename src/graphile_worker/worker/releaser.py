@@ -150,7 +150,7 @@ class Releaser:
         self, job: ClaimedJob, end: Unfinished, error: DatabaseError
     ) -> None:
         logger.error("job %s: its outcome was refused: %s", job.id, error)
-        safe = Unfinished(end.verdict, _UNSTORABLE + ascii(str(error)), end.delay)
+        safe = Unfinished(end.verdict, _UNSTORABLE + ascii(str(error)))
         statement = release_unfinished(self._schema, worker_id=self._worker_id, jobs=[(job, safe)])
         stored, ambiguous = await self._persist(statement)
         self._stored([(job, end)], stored, ambiguous=ambiguous)

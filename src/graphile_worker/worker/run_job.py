@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from graphile_worker.errors import PayloadError, PermanentFailure, Snooze
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_DELAY: Final = timedelta(days=36_500)
 _SAYS_ALL: Final = (PermanentFailure, PayloadError)
 """Errors whose traceback would show nothing but our own frames."""
 
@@ -170,13 +172,18 @@ class JobRunner:
     def _failed(self, task: Task[Any], job: ClaimedJob, error: BaseException) -> Run:
         match error:
             case Snooze():
-                return Run(Unfinished(Verdict.REFUNDED, None, max(0.0, seconds(error.delay))))
+                return Run(Unfinished(Verdict.REFUNDED, None, _bounded(error.delay)))
             case PermanentFailure():
                 outcome = Unfinished(Verdict.EXHAUSTED, error_text(error))
             case _:
                 outcome = _with_backoff(Unfinished(Verdict.SPENT, error_text(error)), task, job)
         _log_failure(self.describe(job), job, outcome.error, error)
         return Run(outcome, error)
+
+
+def _bounded(delay: timedelta) -> float:
+    """Seconds, within what a timestamp of PostgreSQL can be moved by."""
+    return min(max(delay, timedelta(0)), _LONGEST_DELAY).total_seconds()
 
 
 def _path_of(task: Task[Any]) -> TaskPath:
@@ -210,7 +217,7 @@ def _with_backoff(outcome: Unfinished, task: Task[Any], job: ClaimedJob) -> Unfi
     except Exception:
         logger.exception("the backoff of %r failed; using the default", task.identifier)
         return outcome
-    return Unfinished(outcome.verdict, outcome.error, seconds(delay), outcome.payload)
+    return Unfinished(outcome.verdict, outcome.error, _bounded(delay), outcome.payload)
 
 
 def _log_failure(

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any, Final
 
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Executor
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.task_ids import register_tasks, waiting_unknown_tasks
@@ -27,8 +27,7 @@ class TaskIds:
     worker looks again once a minute. The same look tells of due jobs whose task it does not know.
     """
 
-    def __init__(self, database: Database, schema: Schema, registry: TaskRegistry) -> None:
-        self._database = database
+    def __init__(self, schema: Schema, registry: TaskRegistry) -> None:
         self._schema = schema
         self._registry = registry
         self._tasks: dict[int, Task[Any]] = {}
@@ -42,12 +41,12 @@ class TaskIds:
     def __getitem__(self, task_id: int) -> Task[Any]:
         return self._tasks[task_id]
 
-    async def register(self) -> None:
+    async def register(self, executor: Executor) -> None:
         """Look the identifiers up, creating those that are missing."""
         identifiers = list(self._registry)
         found: dict[int, str] = {}
         for _ in range(_TRIES):
-            found = await self._database.run(register_tasks(self._schema, identifiers))
+            found = await executor.run(register_tasks(self._schema, identifiers))
             if len(found) >= len(identifiers):
                 break
         # Ids that were known stay: jobs claimed with them may still be running.
@@ -55,25 +54,25 @@ class TaskIds:
         self.ids = list(found)
         self._refreshed = time.monotonic()
 
-    async def refresh_if_old(self) -> None:
+    async def refresh_if_old(self, executor: Executor) -> None:
         """Once a minute, `register` and report unknown tasks; a database that is away is logged."""
         if time.monotonic() - self._refreshed < _REFRESH_AFTER:
             return
         self._refreshed = time.monotonic()
         try:
-            await self.register()
+            await self.register(executor)
         except DatabaseError as error:
             logger.warning("cannot refresh task ids: %s", error)
         else:
-            await self.report_unknown()
+            await self.report_unknown(executor)
 
-    async def report_unknown(self) -> None:
+    async def report_unknown(self, executor: Executor) -> None:
         """Warn, once for each, of tasks that have due jobs and that this worker does not know.
 
         Never raises for a database that is away: it is no more than a report.
         """
         try:
-            waiting = await self._database.run(waiting_unknown_tasks(self._schema, self.ids))
+            waiting = await executor.run(waiting_unknown_tasks(self._schema, self.ids))
         except DatabaseError as error:
             logger.warning("cannot look for jobs of unknown tasks: %s", error)
             return

@@ -156,7 +156,7 @@ class Worker:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
-            await self._task_ids.report_unknown()
+            await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id)
             claiming = group.create_task(engine.claimer.run(), name="claim")
             try:
@@ -179,7 +179,7 @@ class Worker:
             releasing = group.create_task(engine.releaser.run(), name="release")
             try:
                 await engine.claimer.run_until_empty(lambda: engine.is_idle)
-                await self._task_ids.report_unknown()
+                await engine.report_unknown_tasks()
             finally:
                 await self._end(engine, None)
             releasing.cancel()
