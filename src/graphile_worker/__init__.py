@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from graphile_worker.client.worker_utils import WorkerUtils
+    from graphile_worker.cron.builder import Cron, Weekday
+    from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
+    from graphile_worker.cron.fill import CrontabFill
+    from graphile_worker.cron.parser import parse_crontab
     from graphile_worker.errors import (
         ConfigurationError,
         ConnectionLostError,
@@ -49,7 +53,11 @@ __version__ = "0.1.0"
 __all__ = [
     "ConfigurationError",
     "ConnectionLostError",
+    "Cron",
+    "CronJobKeyMode",
+    "Crontab",
     "CrontabError",
+    "CrontabFill",
     "DatabaseError",
     "DuplicateTaskError",
     "GraphileWorkerError",
@@ -77,18 +85,26 @@ __all__ = [
     "SyncWorkerContext",
     "Task",
     "UnknownTaskError",
+    "Weekday",
     "Worker",
     "WorkerContext",
     "WorkerOptions",
     "WorkerShutdownConfig",
     "WorkerUtils",
     "batch_task",
+    "parse_crontab",
     "task",
     "task_ref",
 ]
 
 _MODULES: Final = {
     "WorkerUtils": "client.worker_utils",
+    "Cron": "cron.builder",
+    "Weekday": "cron.builder",
+    "CronJobKeyMode": "cron.crontab",
+    "Crontab": "cron.crontab",
+    "CrontabFill": "cron.fill",
+    "parse_crontab": "cron.parser",
     "JobDefinition": "jobs.definition",
     "task_ref": "jobs.definition",
     "Job": "jobs.job",
