@@ -37,20 +37,12 @@ class Meaning:
 
     def matches(self, wall: datetime) -> bool:
         minute, hour, day, month, weekday = self.sets
-        if (wall.minute, wall.hour, wall.month) not in _Product(minute, hour, month):
+        if wall.minute not in minute or wall.hour not in hour or wall.month not in month:
             return False
         by_day, by_weekday = wall.day in day, wall.isoweekday() % 7 in weekday
         if len(day) < 31 and len(weekday) < 7:
             return by_day or by_weekday
         return by_day and by_weekday
-
-
-class _Product(tuple[frozenset[int], ...]):
-    def __new__(cls, *sets: frozenset[int]) -> _Product:
-        return super().__new__(cls, sets)
-
-    def __contains__(self, values: object) -> bool:
-        return all(value in members for value, members in zip(values, self, strict=True))  # type: ignore[call-overload]
 
 
 @st.composite
