@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from bench import quick
+from bench import cron, quick
 
-BENCHMARKS = {"quick": quick.main}
+BENCHMARKS = {"quick": quick.main, "cron": cron.main}
 
 
 def main() -> int:

@@ -22,6 +22,11 @@ PRINTED = {
         attempt 2: ['bob']
         stored error of the attempt before: 1 batch item(s) failed: 1: ConnectionError: busy
         1 completed, 1 retried""",
+    "cron": """\
+        0 8 * * * send_digest ?id=morning&fill=1h&tz=Europe/Paris {"account_id":42}
+        28 07:00, 29 06:00, 30 06:00
+        * * * * * send_digest ?id=often {"account_id":7}
+        28 00:00, 28 00:01, 28 00:02""",
     "job_keys": """\
         the same job: True | moved: True
         payload: three letters | moved: False
