@@ -125,16 +125,16 @@ async def test_our_transactions_do_not_care_for_the_callers_settings(gw_database
         "-c search_path=evil -c default_transaction_isolation=serializable "
         "-c default_transaction_read_only=on -c lock_timeout=1"
     )
-    async with over_pool(gw_database, kwargs={"options": hostile}) as database:
-        async with database.connection() as connection:
-            async with connection.transaction():
-                shown = [
-                    await connection.run(ask(f"select pg_catalog.current_setting('{name}')"))
-                    for name in ("search_path", "transaction_isolation", "lock_timeout")
-                ]
-            assert shown == ["pg_catalog, pg_temp", "read committed", "0"]
-            async with connection.transaction(lent=True):
-                await connection.raw.execute("insert into things values (1)")
+    opened = over_pool(gw_database, kwargs={"options": hostile})
+    async with opened as database, database.connection() as connection:
+        async with connection.transaction():
+            shown = [
+                await connection.run(ask(f"select pg_catalog.current_setting('{name}')"))
+                for name in ("search_path", "transaction_isolation", "lock_timeout")
+            ]
+        assert shown == ["pg_catalog, pg_temp", "read committed", "0"]
+        async with connection.transaction(lent=True):
+            await connection.raw.execute("insert into things values (1)")
     assert await admin.fetchval("select count(*) from evil.things") == 1
 
 

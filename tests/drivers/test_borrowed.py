@@ -109,5 +109,7 @@ for ask in (executor_for, sync_executor_for, adopt):
 print([name for name in ("asyncpg", "psycopg", "psycopg_pool", "sqlalchemy", "django")
        if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

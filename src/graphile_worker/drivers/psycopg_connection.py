@@ -83,7 +83,7 @@ class PsycopgConnection:
             await block.__aenter__()
         try:
             with self._in_use():
-                await self._send(session.isolation() if lent else session.local())
+                await self._send(session.begun() if lent else session.begun_locally())
             yield
         except BaseException as error:
             await self._roll_back(block, error)

@@ -27,6 +27,7 @@ def check_link(raw: psycopg.Connection[Any]) -> None:
     Raises:
         psycopg.OperationalError: it has.
     """
-    raw.pgconn.consume_input()
+    for _ in range(2):  # the server's last words, and then the end of the stream
+        raw.pgconn.consume_input()
     if raw.closed:
         raise psycopg.OperationalError("the connection is closed")

@@ -114,7 +114,7 @@ class OwnSyncDatabase:
     def __init__(self, opener: SyncOpener, max_connections: int) -> None:
         self._opener = opener
         self._process = os.getpid()
-        self._preamble = None if opener.prepared_statements else session.local()
+        self._preamble = None if opener.prepared_statements else session.begun_locally()
         self._lent_preamble: str | None = None
         self._lent_lock = threading.Lock()
         self._borrowed: set[psycopg.Connection[Any]] = set()
@@ -189,7 +189,7 @@ class OwnSyncDatabase:
     def _read_lent_preamble(self) -> str | None:
         """SQL for a transaction that is lent to a handler; asked of the server once."""
         if self._preamble is not None:
-            return session.isolation()  # the session is not set up by us
+            return session.begun()  # the session is not set up by us
         with self._lent_lock:
             if self._lent_preamble is None:
                 self._lent_preamble = session.lent(self._opener.settings_of_the_role())

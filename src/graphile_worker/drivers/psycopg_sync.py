@@ -53,7 +53,7 @@ class SyncPsycopgConnection:
     def take(cls, raw: Raw, give_back: Callable[[], None]) -> SyncPsycopgConnection:
         """Take over a caller's connection that is idle; if that fails, it is given back."""
         connection = cls(
-            raw, give_back, preamble=session.local(), lent_preamble=session.isolation
+            raw, give_back, preamble=session.begun_locally(), lent_preamble=session.begun
         )
         try:
             raw.autocommit = True
