@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -39,9 +38,9 @@ CLIENTS, EACH = 8, 25
 
 
 @pytest.fixture
-def pooled(gw_database: str, tmp_path: Path) -> Iterator[str]:
+def pooled(gw_database: str) -> Iterator[str]:
     """Two connections to the server for all clients: they change hands all the time."""
-    with pgbouncer(gw_database, tmp_path) as url:
+    with pgbouncer(gw_database) as url:
         yield url
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +19,14 @@ PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbi
 
 
 @contextmanager
-def pgbouncer(url: str, folder: Path, *, server_connections: int = 2) -> Iterator[str]:
+def pgbouncer(url: str, *, server_connections: int = 2) -> Iterator[str]:
     """The URL that leads to the same database by way of a PgBouncer with few connections."""
     assert PROGRAM is not None
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _started(PROGRAM, url, Path(folder), server_connections)
+
+
+def _started(program: str, url: str, folder: Path, server_connections: int) -> Iterator[str]:
     place = psycopg.conninfo.conninfo_to_dict(url)
     port = free_port()
     users = folder / "users.txt"
@@ -42,16 +47,17 @@ def pgbouncer(url: str, folder: Path, *, server_connections: int = 2) -> Iterato
         logfile = {folder / "pgbouncer.log"}
         """.replace("        ", "")
     )
-    command = [PROGRAM, str(config)]
-    if os.geteuid() == 0:  # it refuses to run as root
-        owner = pwd.getpwnam("nobody")
+    account: dict[str, int] = {}
+    if os.geteuid() == 0:  # as which it refuses to run; the server's account reaches the server
+        sockets = Path(str(place["host"]))
+        sockets.chmod(0o711)
+        owner = (sockets / f".s.PGSQL.{place['port']}").stat()
+        account = {"user": owner.st_uid, "group": owner.st_gid}
         for path in (folder, *folder.iterdir()):
-            os.chown(path, owner.pw_uid, owner.pw_gid)
-        for parent in folder.parents:
-            if parent.owner() == "root" and parent.stat().st_mode & 0o077 == 0:
-                parent.chmod(0o711)
-        command = [*command[:1], "-u", "nobody", *command[1:]]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            os.chown(path, owner.st_uid, owner.st_gid)
+    process = subprocess.Popen(
+        [program, str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **account
+    )
     try:
         eventually(lambda: answers(port, process))
         yield f"postgresql://{place['user']}@127.0.0.1:{port}{urlsplit(url).path}"

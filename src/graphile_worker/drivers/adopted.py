@@ -49,7 +49,7 @@ class AdoptedDatabase:
 
     async def dedicated(
         self,
-        name: str,
+        name: str,  # noqa: ARG002 (as is `settings`)
         *,
         settings: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> Connection:
