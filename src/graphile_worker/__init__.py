@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from graphile_worker.client.operations.changing import ChangedJobs
+    from graphile_worker.client.operations.cleaning import CleanupTask
     from graphile_worker.client.worker_utils import WorkerUtils
     from graphile_worker.errors import (
         ConfigurationError,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.queries.manage_jobs import Stats
+    from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
     from graphile_worker.tasks.decorator import batch_task, task
     from graphile_worker.tasks.task import Task
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActiveWorker",
+    "ChangedJobs",
+    "CleanupTask",
     "ConfigurationError",
     "ConnectionLostError",
     "CrontabError",
@@ -59,11 +65,13 @@ __all__ = [
     "JobKeyMode",
     "JobLostError",
     "JobNotAddedError",
+    "JobQueue",
     "JobScheduleFailed",
     "JobScheduleSkipped",
     "JobSpec",
     "JobState",
     "LockedJobsError",
+    "LockedWorker",
     "MigrationError",
     "MissingDependencyError",
     "NewJob",
@@ -88,6 +96,8 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "ChangedJobs": "client.operations.changing",
+    "CleanupTask": "client.operations.cleaning",
     "WorkerUtils": "client.worker_utils",
     "JobDefinition": "jobs.definition",
     "task_ref": "jobs.definition",
@@ -98,6 +108,9 @@ _MODULES: Final = {
     "JobKeyMode": "jobs.spec",
     "JobSpec": "jobs.spec",
     "Stats": "queries.manage_jobs",
+    "ActiveWorker": "queries.overview",
+    "JobQueue": "queries.overview",
+    "LockedWorker": "queries.overview",
     "SyncWorkerContext": "tasks.context",
     "WorkerContext": "tasks.context",
     "batch_task": "tasks.decorator",
