@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from graphile_worker.client.operations.changing import ChangedJobs
     from graphile_worker.client.operations.cleaning import CleanupTask
+    from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
     from graphile_worker.client.worker_utils import WorkerUtils
     from graphile_worker.errors import (
         ConfigurationError,
@@ -83,6 +84,7 @@ __all__ = [
     "Snooze",
     "Stats",
     "SyncWorkerContext",
+    "SyncWorkerUtils",
     "Task",
     "UnknownTaskError",
     "Worker",
@@ -98,6 +100,7 @@ __all__ = [
 _MODULES: Final = {
     "ChangedJobs": "client.operations.changing",
     "CleanupTask": "client.operations.cleaning",
+    "SyncWorkerUtils": "client.sync_worker_utils",
     "WorkerUtils": "client.worker_utils",
     "JobDefinition": "jobs.definition",
     "task_ref": "jobs.definition",

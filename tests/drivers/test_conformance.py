@@ -170,7 +170,12 @@ async def test_a_job_comes_back_as_it_was_added(executor, admin):
 async def test_a_job_with_nothing_but_a_name_gets_the_defaults(executor, admin):
     added = await add(executor)
     now = await admin.fetchval("select now()")
-    assert (added.queue_name, added.key, added.flags, added.payload) == (None, None, frozenset(), {})
+    assert (added.queue_name, added.key, added.flags, added.payload) == (
+        None,
+        None,
+        frozenset(),
+        {},
+    )
     assert (added.priority, added.max_attempts) == (0, 25)
     assert now - timedelta(minutes=1) < added.run_at <= now
     later = await add(executor, new(run_at=timedelta(days=200, microseconds=1)))
@@ -211,8 +216,12 @@ async def test_jobs_are_listed_and_counted(executor):
 
     async def listed(**given: Any) -> list[int]:
         wanted = {
-            "state": "all", "identifier": None, "queue": None, "search": None,
-            "limit": None, "offset": 0,
+            "state": "all",
+            "identifier": None,
+            "queue": None,
+            "search": None,
+            "limit": None,
+            "offset": 0,
             **given,
         }
         return [job.id for job in await executor.run(managing.list_jobs(SCHEMA, **wanted))]
@@ -520,9 +529,7 @@ async def test_in_autocommit_mode_a_job_is_there_at_once(gw_database, admin):
         await add(road)
     async with ROADS["django"](gw_database) as road:
         await add(road)
-    engine = create_async_engine(
-        alchemy_url(gw_database, "asyncpg"), isolation_level="AUTOCOMMIT"
-    )
+    engine = create_async_engine(alchemy_url(gw_database, "asyncpg"), isolation_level="AUTOCOMMIT")
     from support.roads import Alchemy
 
     async with engine.connect() as connection:

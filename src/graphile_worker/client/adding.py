@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from graphile_worker.client.calls import Calls
 from graphile_worker.client.new_jobs import batch_of, jobs_of, raw
-from graphile_worker.client.operations.adding import add_many, add_one, store_many
+from graphile_worker.client.operations.adding import Batch, add_many, add_one, batch, store
 from graphile_worker.client.streaming import (
     checked_chunk_size,
     chunks_of_either,
@@ -126,8 +127,8 @@ class AddsJobs(Calls):
             JobScheduleFailed, JobNotAddedError: as `add_jobs`, for the chunk at hand.
         """
         chunks = chunks_of_either(jobs, checked_chunk_size(chunk_size))
-        store = store_in_turn if self._is_bound else store_ahead
-        added = await store(chunks, self._store)
+        store_all = store_in_turn if self._is_bound else store_ahead
+        added = await store_all(chunks, partial(batch, self._setup), self._store)
         await self._refresh_statistics(added)
         return added
 
@@ -136,5 +137,5 @@ class AddsJobs(Calls):
         await self._refresh_statistics(len(added))
         return added
 
-    async def _store(self, chunk: list[NewJob]) -> int:
-        return await self._run_together(store_many(self._setup, chunk))
+    async def _store(self, ready: Batch) -> int:
+        return await self._run_together(store(ready))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 from graphile_worker.database.executor import Database, Executor, SyncDatabase, SyncExecutor
 from graphile_worker.drivers.adopt import adopt, adopt_sync
 from graphile_worker.drivers.borrowed import executor_for, sync_executor_for
 from graphile_worker.errors import ConfigurationError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,8 @@ def bind(thing: object) -> Target:
         return Target(thing, None)
     try:
         database = adopt(thing)
-    except ConfigurationError:
-        return Target(executor_for(thing), None)
+    except ConfigurationError as no_pool:
+        return Target(_connection(executor_for, thing, no_pool), None)
     return Target(database, database)
 
 
@@ -62,9 +65,16 @@ def bind_sync(thing: object) -> SyncTarget:
         return SyncTarget(thing, None)
     try:
         database = adopt_sync(thing)
-    except ConfigurationError:
-        return SyncTarget(sync_executor_for(thing), None)
+    except ConfigurationError as no_pool:
+        return SyncTarget(_connection(sync_executor_for, thing, no_pool), None)
     return SyncTarget(database, database)
+
+
+def _connection(make: Callable[[object], T], thing: object, no_pool: ConfigurationError) -> T:
+    try:
+        return make(thing)
+    except ConfigurationError as no_connection:
+        raise ConfigurationError(f"{no_connection}. As a pool: {no_pool}") from None
 
 
 def _is_database(thing: object) -> TypeGuard[Database]:

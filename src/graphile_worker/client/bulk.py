@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from graphile_worker.database.statement import Row
-from graphile_worker.errors import JobNotAddedError, JobScheduleFailed
+from graphile_worker.errors import JobNotAddedError, JobScheduleFailed, PayloadError
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import JobKeyMode, given
@@ -22,6 +22,8 @@ _NOW = 17
 """The column of the database's now."""
 _WAVE = 18
 """The column of the number of the wave."""
+_JSON_SPACE = " \t\n\r"
+"""Around a payload it does not survive; task.job(…) writes none."""
 
 
 def waves(jobs: Sequence[NewJob]) -> list[Wave]:
@@ -53,7 +55,7 @@ def waves(jobs: Sequence[NewJob]) -> list[Wave]:
 
 
 def match(
-    jobs: Sequence[NewJob], waves: Sequence[Wave], rows: Iterable[Row], names: Names
+    jobs: Sequence[NewJob], waves: Sequence[Wave], rows: Sequence[Row], names: Names
 ) -> list[Job]:
     """The rows as jobs, in the order of the jobs they came from.
 
@@ -63,7 +65,9 @@ def match(
 
     Raises:
         JobNotAddedError: a job has no row (the race of Node's `add_jobs`).
+        PayloadError: there are more rows than jobs.
     """
+    _refuse_more(jobs, len(rows))
     by_content: dict[object, list[Job]] = defaultdict(list)
     now = datetime.min.replace(tzinfo=UTC)
     for row in sorted(rows, key=_id, reverse=True):
@@ -83,11 +87,22 @@ def check_stored(jobs: Sequence[NewJob], stored: Stored) -> int:
 
     Raises:
         JobNotAddedError: a job was not (the race of Node's `add_jobs`).
+        PayloadError: there are more than there should be.
     """
     if stored.count == len(jobs):
         return stored.count
+    _refuse_more(jobs, stored.count)
     keys = (given(job.spec.job_key) for job in jobs)
     raise JobNotAddedError(next((k for k in keys if k is not None and k not in stored.keys), None))
+
+
+def _refuse_more(jobs: Sequence[NewJob], count: int) -> None:
+    """Only a `NewJob` made by hand, with `1, 2` for its payload, could bring this about."""
+    if count > len(jobs):
+        raise PayloadError(
+            f"{len(jobs)} jobs have {count} payloads: one of them is not one JSON value; make jobs "
+            "with task.job(…)"
+        )
 
 
 def _take(job: NewJob, wave: int, by_content: Mapping[object, list[Job]], now: datetime) -> Job:
@@ -128,7 +143,7 @@ def _content(job: NewJob, now: datetime) -> tuple[object, ...]:
         run_at = now + (run_at or timedelta(0))
     return (
         job.identifier,
-        job.payload,
+        job.payload.strip(_JSON_SPACE),
         given(spec.queue_name),
         0 if priority is None else priority,
         25 if max_attempts is None else max_attempts,

@@ -18,7 +18,7 @@ An error of a statement is raised where the statement was yielded.
 
 
 def ask(statement: Statement[T]) -> Operation[T]:
-    """Send one statement of an operation, as in `job = yield from ask(get_job(schema, 7))`."""
+    """Yield one statement; `yield from ask(…)` has the type of the answer, `yield` alone has not."""
     result: T = yield statement
     return result
 

@@ -18,8 +18,9 @@ from typing import Any, Final, TypeVar
 from graphile_worker.errors import ConfigurationError
 
 T = TypeVar("T")
+B = TypeVar("B")
 
-_AT_ONCE: Final = 256
+_AT_ONCE: Final = 64
 """So many items are taken before others on the event loop have a turn."""
 
 
@@ -51,15 +52,19 @@ def chunks_of_either(items: Iterable[T] | AsyncIterable[T], size: int) -> AsyncG
 
 
 async def store_in_turn(
-    chunks: AsyncGenerator[list[T]], store: Callable[[list[T]], Coroutine[Any, Any, int]]
+    chunks: AsyncGenerator[list[T]],
+    make: Callable[[list[T]], B],
+    store: Callable[[B], Coroutine[Any, Any, int]],
 ) -> int:
     """Store one chunk after the other: its source may need the same connection."""
     async with aclosing(chunks):
-        return sum([await store(chunk) async for chunk in chunks])
+        return sum([await store(make(chunk)) async for chunk in chunks])
 
 
 async def store_ahead(
-    chunks: AsyncGenerator[list[T]], store: Callable[[list[T]], Coroutine[Any, Any, int]]
+    chunks: AsyncGenerator[list[T]],
+    make: Callable[[list[T]], B],
+    store: Callable[[B], Coroutine[Any, Any, int]],
 ) -> int:
     """Store each chunk while the next is being made, so that Python and PostgreSQL both work.
 
@@ -70,9 +75,10 @@ async def store_ahead(
     async with aclosing(chunks):
         try:
             async for chunk in chunks:
+                batch = make(chunk)
                 if storing is not None:
                     stored += await storing
-                storing = asyncio.ensure_future(store(chunk))
+                storing = asyncio.ensure_future(store(batch))
         except asyncio.CancelledError:
             if storing is not None:
                 storing.cancel()

@@ -46,9 +46,7 @@ def adopt_sync(pool: object) -> SyncDatabase:
     hint = ""
     if kind_of(pool, _ASYNC) is not None:
         hint = "; this one needs an event loop, as WorkerUtils does"
-    raise ConfigurationError(
-        f"cannot work on {type_name(pool)}; what works: {listed(_SYNC)}{hint}"
-    )
+    raise ConfigurationError(f"cannot work on {type_name(pool)}; what works: {listed(_SYNC)}{hint}")
 
 
 def _asyncpg(pool: Any) -> Database:

@@ -48,7 +48,10 @@ class AdoptedDatabase:
             await connection.aclose()
 
     async def dedicated(
-        self, name: str, *, settings: Mapping[str, str] | None = None  # noqa: ARG002
+        self,
+        name: str,
+        *,
+        settings: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> Connection:
         """Take a connection for as long as it is open; name and settings do not apply to it."""
         return await self._take()

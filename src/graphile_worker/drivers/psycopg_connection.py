@@ -91,7 +91,9 @@ class PsycopgConnection:
         with self._in_use():
             await block.__aexit__(None, None, None)
 
-    async def _roll_back(self, block: AbstractAsyncContextManager[Any], error: BaseException) -> None:
+    async def _roll_back(
+        self, block: AbstractAsyncContextManager[Any], error: BaseException
+    ) -> None:
         """Never leave a transaction open: a connection that cannot roll back is given up."""
         try:
             with suppress(*DRIVER_ERRORS):

@@ -53,7 +53,8 @@ def add_job(schema: Schema, job: NewJob) -> Statement[Job | None]:
         _flags(spec),
         None if mode is None else mode.value,
     )
-    return Statement("add_job", load("add_job", schema), args, first_job_of)
+    name = "add_job_deduped" if mode is JobKeyMode.UNSAFE_DEDUPE else "add_job"
+    return Statement(name, load(name, schema), args, first_job_of)
 
 
 def add_jobs(
@@ -123,9 +124,10 @@ def _columns(jobs: Sequence[NewJob], waves: Sequence[Wave]) -> tuple[object, ...
             return None
         return [value(spec) for spec in specs]
 
+    identifiers = [job.identifier for job in jobs]
     return (
-        [job.identifier for job in jobs],
-        [job.payload for job in jobs],
+        identifiers if len(set(identifiers)) > 1 else identifiers[:1],
+        f"[{','.join([job.payload for job in jobs])}]",
         column(lambda spec: given(spec.queue_name)),
         column(lambda spec: _run_at(spec)[0]),
         column(lambda spec: _run_at(spec)[1]),

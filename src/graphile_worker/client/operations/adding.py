@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from graphile_worker.client.bulk import Names, check_stored, match, waves
 from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.setup import Setup
-from graphile_worker.database.statement import Row
+from graphile_worker.database.statement import Row, Statement
 from graphile_worker.errors import DatabaseError, JobNotAddedError
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import given
 from graphile_worker.queries import add_jobs as queries
+from graphile_worker.queries.add_jobs import Stored
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +53,23 @@ def add_many(setup: Setup, new: Iterable[NewJob]) -> Operation[list[Job]]:
     return match(jobs, split, rows, names)
 
 
-def store_many(setup: Setup, new: Iterable[NewJob]) -> Operation[int]:
-    """Add jobs and answer with their number; no jobs, no statement."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs that are ready to be sent."""
+
+    jobs: Sequence[NewJob]
+    statement: Statement[Stored]
+
+
+def batch(setup: Setup, new: Iterable[NewJob]) -> Batch:
+    """Do what can be done before there is a connection; at least one job."""
     jobs = setup.prepared(new)
-    if not jobs:
-        return 0
-    stored = yield from ask(queries.store_jobs(setup.schema, jobs, waves(jobs)))
-    return check_stored(jobs, stored)
+    return Batch(jobs, queries.store_jobs(setup.schema, jobs, waves(jobs)))
+
+
+def store(ready: Batch) -> Operation[int]:
+    """Add jobs and answer with their number."""
+    return check_stored(ready.jobs, (yield from ask(ready.statement)))
 
 
 def refresh_statistics(setup: Setup) -> Operation[None]:

@@ -6,16 +6,19 @@ from (
     coalesce(s.wave, 1) as wave,
     array_agg(
       row(
-        s.identifier, s.payload::json, s.queue_name,
+        coalesce(s.identifier, ($1::text[])[1]), s.payload, s.queue_name,
         coalesce(s.run_at, now() + s.delay * interval '1 second'),
         s.max_attempts, s.job_key, s.priority, s.flags::text[]
       ):::GRAPHILE_WORKER_SCHEMA.job_spec
     ) as specs
-  from unnest(
-    $1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::double precision[], $6::smallint[],
-    $7::text[], $8::smallint[], $9::text[], $10::integer[]
+  from rows from (
+    json_array_elements($2::text::json),
+    unnest(
+      $1::text[], $3::text[], $4::timestamptz[], $5::double precision[], $6::smallint[],
+      $7::text[], $8::smallint[], $9::text[], $10::integer[]
+    )
   ) as s (
-    identifier, payload, queue_name, run_at, delay, max_attempts, job_key, priority, flags, wave
+    payload, identifier, queue_name, run_at, delay, max_attempts, job_key, priority, flags, wave
   )
   group by 1
   order by 1
