@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import pytest
@@ -15,15 +15,25 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from sqlalchemy import create_engine
-from sqlalchemy.ext.asyncio import create_async_engine
-from support.roads import ROADS, InThread, Road, alchemy_url, asyncpg_connection, psycopg_async
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from support.roads import (
+    ROADS,
+    Alchemy,
+    InThread,
+    Road,
+    alchemy_url,
+    asyncpg_connection,
+    psycopg_async,
+)
 from support.running import sql
 
 from graphile_worker.client.bulk import match, waves
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.drivers.adopt import adopt, adopt_sync
-from graphile_worker.drivers.connect import connect
+from graphile_worker.drivers.borrowed import sync_executor_for
+from graphile_worker.drivers.connect import connect, connect_sync
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import JobKeyMode, JobSpec
 from graphile_worker.payloads.codec import to_json
@@ -73,6 +83,13 @@ class Sync:
 
 
 @asynccontextmanager
+async def own_sync(url: str) -> AsyncIterator[Any]:
+    database = await asyncio.to_thread(connect_sync, url)
+    yield Sync(database)
+    await asyncio.to_thread(database.close)
+
+
+@asynccontextmanager
 async def own_sync_pool(url: str) -> AsyncIterator[Any]:
     with ConnectionPool(url, min_size=0, max_size=2, open=True) as pool:
         yield Sync(adopt_sync(pool))
@@ -91,6 +108,7 @@ EXECUTORS = {
     "own-psycopg-pool": own_psycopg_pool,
     "own-engine-asyncpg": own_engine("asyncpg"),
     "own-engine-psycopg": own_engine("psycopg"),
+    "own-sync": own_sync,
     "own-sync-pool": own_sync_pool,
     "own-sync-engine": own_sync_engine,
 }
@@ -284,7 +302,7 @@ class Listening:
         self.admin = admin
         self.heard: list[str] = []
 
-    async def __aenter__(self) -> Listening:
+    async def __aenter__(self) -> Self:
         await self.admin.add_listener("jobs:insert", self._notified)
         await self.admin.add_listener("mark", self._notified)
         return self
@@ -341,13 +359,17 @@ class UndoError(Exception):
     pass
 
 
+async def undone(road: Road) -> None:
+    async with road.nested():
+        await add(road, new("undone"))
+        raise UndoError
+
+
 async def test_a_savepoint_takes_back_what_was_added_in_it(road, admin):
     await road.begin()
     outer = await add(road, new("outer"))
     with pytest.raises(UndoError):
-        async with road.nested():
-            await add(road, new("undone"))
-            raise UndoError
+        await undone(road)
     async with road.nested():
         kept = await add(road, new("kept"))
     await road.commit()
@@ -380,15 +402,19 @@ async def test_in_a_failed_transaction_the_error_is_the_drivers_and_nothing_is_r
     await road.rollback()
 
 
-async def test_on_a_closed_connection_the_error_is_the_drivers(road):
-    await road.sql("select 1")
-    if "session" in type(road.held).__name__.lower():
-        pytest.skip("a session opens another connection")
-    await road.close()
-    if type(road.held).__module__.startswith("django"):
-        return  # Django connects again
-    with pytest.raises(Exception, match="clos") as caught:
-        await add(road)
+# A session, and Django, would open another one.
+STAY_CLOSED = [
+    name for name in ROADS if name.endswith(("connection", "psycopg", "asyncpg", "sync"))
+]
+
+
+@pytest.mark.parametrize("name", [*STAY_CLOSED, "asyncpg-proxy", "sqlalchemy-psycopg2"])
+async def test_on_a_closed_connection_the_error_is_the_drivers(gw_database, name):
+    async with ROADS[name](gw_database) as road:
+        await road.sql("select 1")
+        await road.close()
+        with pytest.raises(Exception, match=r"clos|released") as caught:
+            await add(road)
     assert not type(caught.value).__module__.startswith("graphile_worker")
     assert any("'add_job'" in note for note in caught.value.__notes__)
 
@@ -400,8 +426,6 @@ EVIL = """
     create table evil._private_jobs (id int);
     create table evil.jobs (id int);
     create domain evil.job_spec as text;
-    create function evil.unnest(text[]) returns setof text language sql
-      as $$ select 'evil' from pg_catalog.generate_series(1, 3) $$;
     create function evil.lower(text) returns text language sql as $$ select 'evil' $$;
     create function evil.concat_ws(text, bigint, text, text, text, text, json) returns text
       language sql as $$ select 'evil' $$;
@@ -426,6 +450,19 @@ async def test_the_callers_search_path_and_formats_do_not_matter(road, admin, pa
     )
     assert len(await road.run(search)) == 3
     await road.commit()
+
+
+async def test_functions_of_the_caller_take_the_place_of_none_of_ours(road, admin):
+    """The schema's own functions call `unnest` too, and those we cannot change."""
+    await admin.execute(
+        """
+        create schema evil;
+        create function evil.unnest(text[]) returns setof text language sql
+          as $$ select 'evil' from pg_catalog.generate_series(1, 3) $$;
+        """
+    )
+    await road.sql("set search_path = evil")
+    await test_tasks_are_registered(road)
 
 
 @pytest.mark.parametrize("style", ["German", "SQL, DMY", "Postgres, MDY"])
@@ -512,8 +549,6 @@ async def test_an_engine_may_have_json_functions_and_server_side_cursors(
         json_deserializer=no_loads,
         execution_options={"stream_results": True, "yield_per": 1},
     )
-    from support.roads import Alchemy
-
     async with engine.connect() as connection:
         road = Alchemy(connection)
         await test_a_job_comes_back_as_it_was_added(road, admin)
@@ -530,8 +565,6 @@ async def test_in_autocommit_mode_a_job_is_there_at_once(gw_database, admin):
     async with ROADS["django"](gw_database) as road:
         await add(road)
     engine = create_async_engine(alchemy_url(gw_database, "asyncpg"), isolation_level="AUTOCOMMIT")
-    from support.roads import Alchemy
-
     async with engine.connect() as connection:
         await add(Alchemy(connection))
     await engine.dispose()
@@ -549,18 +582,16 @@ async def test_a_pipeline_of_psycopg_is_no_hindrance(gw_database, admin):
 # -- sessions ----------------------------------------------------------------------------------
 
 
+class Base(DeclarativeBase):
+    pass
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
 async def test_adding_flushes_nothing_of_the_session(gw_database, admin):
-    from sqlalchemy.ext.asyncio import AsyncSession
-    from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-    from support.roads import Alchemy
-
-    class Base(DeclarativeBase):
-        pass
-
-    class Order(Base):
-        __tablename__ = "orders"
-        id: Mapped[int] = mapped_column(primary_key=True)
-
     await admin.execute("create table public.orders (id int primary key)")
     engine = create_async_engine(alchemy_url(gw_database, "asyncpg"))
     async with AsyncSession(engine) as session:
@@ -583,8 +614,6 @@ async def test_django_without_time_zones_still_gets_aware_times(django, admin):
     from django.test import override_settings
 
     def adds() -> Any:
-        from graphile_worker.drivers.borrowed import sync_executor_for
-
         with override_settings(USE_TZ=False):
             django.held.__dict__.pop("timezone", None)
             django.held.__dict__.pop("timezone_name", None)
@@ -601,8 +630,6 @@ async def test_djangos_on_commit_runs_after_the_job_is_there(django, admin):
     ran: list[int] = []
 
     def view() -> None:
-        from graphile_worker.drivers.borrowed import sync_executor_for
-
         with transaction.atomic(using="gw"):
             sync_executor_for(connections["gw"]).run(adding.add_job(SCHEMA, new()))
             transaction.on_commit(lambda: ran.append(1), using="gw")
@@ -616,8 +643,6 @@ async def test_djangos_on_commit_runs_after_the_job_is_there(django, admin):
 
 async def test_djangos_default_connection_is_taken_by_its_proxy(django):
     from django.db import connection, connections
-
-    from graphile_worker.drivers.borrowed import sync_executor_for
 
     def adds() -> Any:
         connections["default"] = connections["gw"]

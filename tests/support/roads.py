@@ -298,12 +298,14 @@ def _scoped(url: str) -> Any:
 
 @contextmanager
 def django_connection(url: str) -> Any:
+    import django
     from django.conf import settings
     from django.db import connections
     from django.db.backends.postgresql.base import DatabaseWrapper
 
     if not settings.configured:
-        settings.configure(USE_TZ=True, TIME_ZONE="Europe/Paris", DATABASES={})
+        settings.configure(USE_TZ=True, TIME_ZONE="Europe/Paris", LOGGING_CONFIG=None)
+        django.setup()
     parts = psycopg.conninfo.conninfo_to_dict(url)
     wrapper = DatabaseWrapper(
         {

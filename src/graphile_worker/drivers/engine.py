@@ -60,10 +60,10 @@ def over_sync_engine(engine: Engine) -> AdoptedSyncDatabase:
         from graphile_worker.drivers.psycopg_sync import SyncPsycopgConnection  # noqa: PLC0415
 
         try:
-            connection = engine.raw_connection()
+            connection = engine.connect()
         except _ERRORS as error:
             raise _ours(error) from error
-        raw: Any = connection.driver_connection
+        raw: Any = connection.connection.driver_connection
 
         def give_back() -> None:
             if raw.closed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
@@ -19,6 +18,7 @@ from graphile_worker.drivers.finishing import finish
 from graphile_worker.drivers.process import forked
 from graphile_worker.drivers.psycopg_cursor import fetch
 from graphile_worker.drivers.psycopg_errors import DRIVER_ERRORS, ours
+from graphile_worker.drivers.psycopg_link import shut_down
 from graphile_worker.errors import ConnectionLostError
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class PsycopgConnection:
             await block.__aenter__()
         try:
             with self._in_use():
-                await self._send(session.isolation() if lent else session.local())
+                await self._send(session.begun() if lent else session.begun_locally())
             yield
         except BaseException as error:
             await self._roll_back(block, error)
@@ -125,15 +125,9 @@ class PsycopgConnection:
             self._watch()
 
     def abort(self) -> None:
-        """Drop it at once, without a goodbye: what waits for an answer gets ConnectionLostError.
-
-        The socket is shut down, not closed: the event loop would never wake who waits for it.
-        """
+        """Drop it at once, without a goodbye: what waits for an answer gets ConnectionLostError."""
         self._aborted = True
-        with suppress(OSError, psycopg.Error):
-            link = socket.socket(fileno=os.dup(self.raw.fileno()))
-            with link:
-                link.shutdown(socket.SHUT_RDWR)
+        shut_down(self.raw)
 
     async def aclose(self) -> None:
         """Give it back, without our listeners; one that does not answer is dropped.

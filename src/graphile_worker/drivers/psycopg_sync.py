@@ -25,19 +25,36 @@ class SyncPsycopgConnection:
     """A connection out of a pool or engine, which closing gives back as it was.
 
     While we have it it is in autocommit mode, as in `PsycopgConnection`.
+
+    Args:
+        raw: psycopg's own connection.
+        give_back: returns it to where it came from.
+        preamble: SQL that starts every transaction, where the session is not set up by us.
+        lent_preamble: gives the same for transactions whose SQL is not ours.
     """
 
-    def __init__(self, raw: Raw, give_back: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        raw: Raw,
+        give_back: Callable[[], None],
+        *,
+        preamble: str | None = None,
+        lent_preamble: Callable[[], str | None] | None = None,
+    ) -> None:
         self.raw = raw
         self._give_back = give_back
+        self._preamble = preamble
+        self._lent_preamble = lent_preamble
         self._autocommit = raw.autocommit
         self._process = os.getpid()
         self._given_back = False
 
     @classmethod
     def take(cls, raw: Raw, give_back: Callable[[], None]) -> SyncPsycopgConnection:
-        """Take over a connection that is idle; if that fails, it is given back."""
-        connection = cls(raw, give_back)
+        """Take over a caller's connection that is idle; if that fails, it is given back."""
+        connection = cls(
+            raw, give_back, preamble=session.begun_locally(), lent_preamble=session.begun
+        )
         try:
             raw.autocommit = True
         except BaseException as error:
@@ -70,13 +87,20 @@ class SyncPsycopgConnection:
             block.__enter__()
         try:
             with self._in_use():
-                self._send(session.isolation() if lent else session.local())
+                self._begin(lent=lent)
             yield
         except BaseException as error:
             self._roll_back(block, error)
             raise
         with self._in_use():
             block.__exit__(None, None, None)
+
+    def _begin(self, *, lent: bool) -> None:
+        preamble = self._preamble
+        if lent:
+            preamble = self._lent_preamble() if self._lent_preamble else None
+        if preamble:
+            self._send(preamble)
 
     def _roll_back(self, block: AbstractContextManager[Any], error: BaseException) -> None:
         """Never leave a transaction open: a connection that cannot roll back is given up."""

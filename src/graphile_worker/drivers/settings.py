@@ -74,9 +74,14 @@ def local() -> str:
     return f"set transaction read write; {_set_config(ours)}"
 
 
-def isolation() -> str:
+def begun() -> str:
     """SQL that makes a transaction READ COMMITTED and writable, before its first query."""
     return "set transaction isolation level read committed, read write, not deferrable"
+
+
+def begun_locally() -> str:
+    """`begun` and `local` in one."""
+    return f"{begun()}; {local()}"
 
 
 def lent(values: Sequence[str]) -> str:

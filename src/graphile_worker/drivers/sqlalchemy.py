@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _PYFORMAT: Final = frozenset({"psycopg", "psycopg_async", "psycopg2"})
 # The caller's may ask for a server-side cursor, which no statement that writes can have.
-_OPTIONS: Final = {"stream_results": False}
+_OPTIONS: Final = {"stream_results": False, "yield_per": None}
 
 
 class BorrowedAsyncConnection:

@@ -23,7 +23,7 @@ select
 from (
   select
     coalesce(s.wave, 1) as wave,
-    array_agg(
+    pg_catalog.array_agg(
       row(
         coalesce(s.identifier, ($1::text[])[1]), s.payload, s.queue_name,
         coalesce(s.run_at, now() + s.delay * interval '1 second'),

@@ -18,7 +18,7 @@ where ($1::text is null or t.identifier = $1::text)
   and ($2::text is null or q.queue_name = $2::text)
   and (
     $3::text is null
-    or strpos(lower(concat_ws(
+    or strpos(lower(pg_catalog.concat_ws(
       chr(10), j.id, j.key, t.identifier, q.queue_name, j.locked_by, j.last_error, j.payload
     )), lower($3::text)) > 0
   )

@@ -1,10 +1,10 @@
 -- Adds many jobs as add_jobs.sql does, for callers that do not want to see them. Answers with how
 -- many were stored, and their keys, which tell which one was not.
-select count(*), array_agg(j.key) filter (where j.key is not null)
+select count(*), pg_catalog.array_agg(j.key) filter (where j.key is not null)
 from (
   select
     coalesce(s.wave, 1) as wave,
-    array_agg(
+    pg_catalog.array_agg(
       row(
         coalesce(s.identifier, ($1::text[])[1]), s.payload, s.queue_name,
         coalesce(s.run_at, now() + s.delay * interval '1 second'),
