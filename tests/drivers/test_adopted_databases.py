@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -190,7 +190,7 @@ async def test_a_connection_lost_in_a_transaction_is_a_lost_connection(database)
 async def test_aborting_ends_what_waits_for_an_answer(database):
     connection = await database.dedicated("claim")
     lost = losses(connection)
-    query = asyncio.create_task(connection.run(ask("select pg_sleep(60)")))
+    query = asyncio.create_task(connection.run(SLEEP))
     await asyncio.sleep(0)
     connection.abort()
     with pytest.raises(ConnectionLostError):
@@ -210,22 +210,45 @@ async def test_an_idle_connection_that_was_aborted_does_not_go_back_to_the_pool(
     assert await database.run(ONE) == 1
 
 
-async def test_a_cancelled_statement_leaves_a_usable_pool(database):
+SLEEP = ask("select pg_sleep(60)")
+
+
+async def cancel_asleep(call: Any, admin: asyncpg.Connection) -> None:
+    """Cancel what has reached the server: a cancellation that comes before it waits for its end."""
+    asleep = """select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event = 'PgSleep'"""
+    task = asyncio.create_task(call)
+    await until(lambda: admin.fetchval(asleep))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancelled_statement_leaves_a_usable_pool(database, admin):
     for _ in range(4):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.02):
-                await database.run(ask("select pg_sleep(60)"))
+        await cancel_asleep(database.run(SLEEP), admin)
     assert await database.run(ONE) == 1
 
 
 async def test_a_cancelled_transaction_leaves_nothing_open(database, admin):
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1), database.connection() as connection:
-            await transact(connection, ask("select pg_sleep(60)"))
+    async def work() -> None:
+        async with database.connection() as connection:
+            await transact(connection, SLEEP)
+
+    await cancel_asleep(work(), admin)
     open_ones = """select count(*) from pg_stat_activity where datname = current_database()
                    and state like 'idle in transaction%'"""
     assert await admin.fetchval(open_ones) == 0
     assert await database.run(ONE) == 1
+
+
+async def test_giving_up_on_waiting_for_a_connection_leaves_a_usable_pool(gw_database):
+    async with over_pool(gw_database) as database:
+        for _ in range(10):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.002):
+                    await database.run(ONE)
+        assert await database.run(ONE) == 1
 
 
 async def test_closing_leaves_the_callers_pool_alone(database):

@@ -7,7 +7,9 @@ is all ours; when it goes back, it is as it was.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy.engine import Dialect, Engine
@@ -23,8 +25,22 @@ from graphile_worker.errors import ConfigurationError, ConnectionLostError, Data
 ACQUIRE_SECONDS: Final = 30.0
 """How long to wait for a connection, over what the engine's pool itself allows."""
 CLOSE_SECONDS: Final = 5.0
+"""How long giving one back may take."""
 
-_ERRORS: Final = (SQLAlchemyError, OSError)
+
+@dataclass(frozen=True, slots=True)
+class _Driver:
+    """What has to be known of the driver below an engine.
+
+    Attributes:
+        take: makes a connection of ours over one of SQLAlchemy's and the driver's own.
+        errors: SQLAlchemy's, and the driver's: some of them are wrapped, depending on the version.
+        ours: the same failure as a `DatabaseError`.
+    """
+
+    take: Callable[[AsyncConnection, Any], Awaitable[Connection]]
+    errors: tuple[type[Exception], ...]
+    ours: Callable[[Exception], DatabaseError]
 
 
 def over_engine(engine: AsyncEngine) -> AdoptedDatabase:
@@ -33,19 +49,19 @@ def over_engine(engine: AsyncEngine) -> AdoptedDatabase:
     Raises:
         ConfigurationError: the engine is not one of PostgreSQL by asyncpg or psycopg.
     """
-    take = {"asyncpg": _take_asyncpg, "psycopg": _take_psycopg, "psycopg_async": _take_psycopg}
-    driver = _driver(engine.dialect, tuple(take))
+    known = {"asyncpg": _asyncpg, "psycopg": _psycopg, "psycopg_async": _psycopg}
+    driver = known[_checked(engine.dialect, tuple(known))]()
 
-    async def take_one() -> Connection:
-        connection = await _connect(engine)
+    async def take() -> Connection:
+        connection = await _connect(engine, driver)
         try:
             raw = (await connection.get_raw_connection()).driver_connection
         except BaseException:
-            await finish(_give_back(connection, raw=None))
+            await finish(_give_back(connection, None))
             raise
-        return await take[driver](connection, raw)
+        return await driver.take(connection, raw)
 
-    return AdoptedDatabase(take_one)
+    return AdoptedDatabase(take)
 
 
 def over_sync_engine(engine: Engine) -> AdoptedSyncDatabase:
@@ -54,15 +70,15 @@ def over_sync_engine(engine: Engine) -> AdoptedSyncDatabase:
     Raises:
         ConfigurationError: the engine is not one of PostgreSQL by psycopg.
     """
-    _driver(engine.dialect, ("psycopg",))
+    _checked(engine.dialect, ("psycopg",))
+    driver = _psycopg()
+    from graphile_worker.drivers.psycopg_sync import SyncPsycopgConnection  # noqa: PLC0415
 
     def take() -> SyncConnection:
-        from graphile_worker.drivers.psycopg_sync import SyncPsycopgConnection  # noqa: PLC0415
-
         try:
             connection = engine.connect()
-        except _ERRORS as error:
-            raise _ours(error) from error
+        except driver.errors as error:
+            raise _ours(error, driver) from error
         raw: Any = connection.connection.driver_connection
 
         def give_back() -> None:
@@ -75,30 +91,41 @@ def over_sync_engine(engine: Engine) -> AdoptedSyncDatabase:
     return AdoptedSyncDatabase(take)
 
 
-async def _take_asyncpg(connection: AsyncConnection, raw: Any) -> Connection:
+def _asyncpg() -> _Driver:
     from graphile_worker.drivers.asyncpg_connection import PinnedConnection  # noqa: PLC0415
+    from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours  # noqa: PLC0415
 
-    return PinnedConnection(
-        raw, lambda: finish(_give_back(connection, raw)), preamble=session.local()
+    async def take(connection: AsyncConnection, raw: Any) -> Connection:
+        return PinnedConnection(
+            raw, lambda: finish(_give_back(connection, raw)), preamble=session.local()
+        )
+
+    return _Driver(take, (SQLAlchemyError, *DRIVER_ERRORS), ours)
+
+
+def _psycopg() -> _Driver:
+    from graphile_worker.drivers.psycopg_connection import PsycopgConnection  # noqa: PLC0415
+    from graphile_worker.drivers.psycopg_errors import (  # noqa: PLC0415
+        DRIVER_ERRORS,
+        not_connected,
     )
 
+    async def take(connection: AsyncConnection, raw: Any) -> Connection:
+        return await PsycopgConnection.take(raw, lambda: _give_back(connection, raw))
 
-async def _take_psycopg(connection: AsyncConnection, raw: Any) -> Connection:
-    from graphile_worker.drivers.psycopg_connection import PsycopgConnection  # noqa: PLC0415
-
-    return await PsycopgConnection.take(raw, lambda: _give_back(connection, raw))
+    return _Driver(take, (SQLAlchemyError, *DRIVER_ERRORS), not_connected)
 
 
-async def _connect(engine: AsyncEngine) -> AsyncConnection:
+async def _connect(engine: AsyncEngine, driver: _Driver) -> AsyncConnection:
     try:
         async with asyncio.timeout(ACQUIRE_SECONDS):
             return await engine.connect()
-    except _ERRORS as error:
-        raise _ours(error) from error
+    except driver.errors as error:
+        raise _ours(error, driver) from error
 
 
 async def _give_back(connection: AsyncConnection, raw: Any) -> None:
-    with suppress(*_ERRORS):
+    with suppress(SQLAlchemyError, OSError):
         async with asyncio.timeout(CLOSE_SECONDS):
             if raw is None or _is_closed(raw):
                 await connection.invalidate()
@@ -110,7 +137,8 @@ def _is_closed(raw: Any) -> bool:
     return bool(raw.is_closed() if hasattr(raw, "is_closed") else raw.closed)
 
 
-def _driver(dialect: Dialect, known: tuple[str, ...]) -> str:
+def _checked(dialect: Dialect, known: tuple[str, ...]) -> str:
+    """The name of the dialect's driver, if we know it."""
     if dialect.name == "postgresql" and dialect.driver in known:
         return dialect.driver
     works = ", ".join(f"postgresql+{name}" for name in known if name != "psycopg_async")
@@ -120,21 +148,13 @@ def _driver(dialect: Dialect, known: tuple[str, ...]) -> str:
     )
 
 
-def _ours(error: Exception) -> DatabaseError:
-    """The driver's error inside of SQLAlchemy's, as ours."""
-    if not isinstance(error, DBAPIError):  # the pool's time limit, or the network
-        kind = ConnectionLostError if isinstance(error, OSError) else DatabaseError
-        return kind(" ".join(str(error).split()) or type(error).__name__)
-    inner: BaseException | None = error.orig
+def _ours(error: Exception, driver: _Driver) -> DatabaseError:
+    """The driver's error, which may be inside of SQLAlchemy's, as ours."""
+    inner: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
     while inner is not None:
-        module = type(inner).__module__.partition(".")[0]
-        if isinstance(inner, Exception) and module == "asyncpg":
-            from graphile_worker.drivers.asyncpg_errors import ours as asyncpgs  # noqa: PLC0415
-
-            return asyncpgs(inner)
-        if isinstance(inner, Exception) and module == "psycopg":
-            from graphile_worker.drivers.psycopg_errors import not_connected  # noqa: PLC0415
-
-            return not_connected(inner)
+        if isinstance(inner, driver.errors) and not isinstance(inner, SQLAlchemyError):
+            return driver.ours(inner)
         inner = inner.__cause__
-    return ConnectionLostError(" ".join(str(error).split()))
+    text = " ".join(str(error).split())
+    # Else it is the time limit of SQLAlchemy's pool.
+    return ConnectionLostError(text) if isinstance(error, DBAPIError) else DatabaseError(text)
