@@ -209,20 +209,16 @@ async def test_many_jobs_are_matched_to_their_rows_across_summer_time(executor):
         new("at", [1], run_at=AT, max_attempts=1),
         new("keyed", [], job_key="a"),
     ]
-    stored = []
-    for wave in waves(jobs):
-        batch = [jobs[position] for position in wave.positions]
-        rows = await executor.run(
-            adding.add_jobs(SCHEMA, batch, preserve_run_at=wave.preserve_run_at)
+    split = waves(jobs)
+    rows = await executor.run(adding.add_jobs(SCHEMA, jobs, split))
+    names = await executor.run(
+        adding.names(
+            SCHEMA,
+            task_ids=[row[1] for row in rows],
+            queue_ids=[row[2] for row in rows if row[2] is not None],
         )
-        names = await executor.run(
-            adding.names(
-                SCHEMA,
-                task_ids=[row[1] for row in rows],
-                queue_ids=[row[2] for row in rows if row[2] is not None],
-            )
-        )
-        stored += match(batch, rows, names)
+    )
+    stored = match(jobs, split, rows, names)
     assert {job.task_identifier for job in stored} == {"work", "other", "later", "at", "keyed"}
     assert {job.queue_name for job in stored} == {None, ""}
     assert next(job for job in stored if job.task_identifier == "at").run_at == AT
@@ -232,17 +228,10 @@ async def test_jobs_are_listed_and_counted(executor):
     first = await add(executor, new("one", {"where": "100%"}))
     second = await add(executor, new("two", queue_name="q", run_at=timedelta(hours=1)))
 
-    async def listed(**given: Any) -> list[int]:
-        wanted = {
-            "state": "all",
-            "identifier": None,
-            "queue": None,
-            "search": None,
-            "limit": None,
-            "offset": 0,
-            **given,
-        }
-        return [job.id for job in await executor.run(managing.list_jobs(SCHEMA, **wanted))]
+    async def listed(limit: int | None = None, offset: int = 0, **wanted: Any) -> list[int]:
+        wanted_jobs = managing.JobFilter(**wanted)
+        statement = managing.list_jobs(SCHEMA, wanted_jobs, limit=limit, offset=offset)
+        return [job.id for job in await executor.run(statement)]
 
     assert await listed() == [first.id, second.id]
     assert await listed(limit=1, offset=1) == [second.id]
@@ -445,9 +434,8 @@ async def test_the_callers_search_path_and_formats_do_not_matter(road, admin, pa
     await test_a_job_comes_back_as_it_was_added(road, admin)
     await test_many_jobs_are_matched_to_their_rows_across_summer_time(road)
     await test_tasks_are_registered(road)
-    search = managing.list_jobs(
-        SCHEMA, state="all", identifier=None, queue=None, search="days", limit=None, offset=0
-    )
+    wanted = managing.JobFilter(search="days")
+    search = managing.list_jobs(SCHEMA, wanted, limit=None, offset=0)
     assert len(await road.run(search)) == 3
     await road.commit()
 
