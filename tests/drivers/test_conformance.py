@@ -28,12 +28,13 @@ from support.roads import (
 )
 from support.running import sql
 
-from graphile_worker.client.bulk import match, waves
+from graphile_worker import RawJobSpec, SyncWorkerUtils, WorkerUtils
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.drivers.adopt import adopt, adopt_sync
 from graphile_worker.drivers.borrowed import sync_executor_for
 from graphile_worker.drivers.connect import connect, connect_sync
+from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import JobKeyMode, JobSpec
 from graphile_worker.payloads.codec import to_json
@@ -140,6 +141,21 @@ async def add(executor: Any, job: NewJob | None = None) -> Any:
     return await executor.run(adding.add_job(SCHEMA, job or new()))
 
 
+async def call(executor: Any, name: str, *args: Any, **options: Any) -> Any:
+    """One method of the utils over an executor."""
+    match executor:
+        case InThread(held=held):
+            method = getattr(SyncWorkerUtils(held), name)
+            return await executor.call(lambda: method(*args, **options))
+        case Sync(database=database):
+            method = getattr(SyncWorkerUtils(database), name)
+            return await asyncio.to_thread(method, *args, **options)
+        case Road(held=held):
+            return await getattr(WorkerUtils(held), name)(*args, **options)
+        case _:
+            return await getattr(WorkerUtils(executor), name)(*args, **options)
+
+
 async def count(admin: Any) -> int:
     return await admin.fetchval("select count(*) from graphile_worker._private_jobs")
 
@@ -209,16 +225,8 @@ async def test_many_jobs_are_matched_to_their_rows_across_summer_time(executor):
         new("at", [1], run_at=AT, max_attempts=1),
         new("keyed", [], job_key="a"),
     ]
-    split = waves(jobs)
-    rows = await executor.run(adding.add_jobs(SCHEMA, jobs, split))
-    names = await executor.run(
-        adding.names(
-            SCHEMA,
-            task_ids=[row[1] for row in rows],
-            queue_ids=[row[2] for row in rows if row[2] is not None],
-        )
-    )
-    stored = match(jobs, split, rows, names)
+    stored = await call(executor, "add_jobs", jobs)
+    assert [job.payload for job in stored] == [json.loads(job.payload) for job in jobs]
     assert {job.task_identifier for job in stored} == {"work", "other", "later", "at", "keyed"}
     assert {job.queue_name for job in stored} == {None, ""}
     assert next(job for job in stored if job.task_identifier == "at").run_at == AT
@@ -228,16 +236,14 @@ async def test_jobs_are_listed_and_counted(executor):
     first = await add(executor, new("one", {"where": "100%"}))
     second = await add(executor, new("two", queue_name="q", run_at=timedelta(hours=1)))
 
-    async def listed(limit: int | None = None, offset: int = 0, **wanted: Any) -> list[int]:
-        wanted_jobs = managing.JobFilter(**wanted)
-        statement = managing.list_jobs(SCHEMA, wanted_jobs, limit=limit, offset=offset)
-        return [job.id for job in await executor.run(statement)]
+    async def listed(**wanted: Any) -> list[int]:
+        return [job.id for job in await call(executor, "list_jobs", **wanted)]
 
     assert await listed() == [first.id, second.id]
     assert await listed(limit=1, offset=1) == [second.id]
     assert await listed(search="100%") == [first.id]
     assert await listed(state="scheduled", identifier="two", queue="q") == [second.id]
-    stats = await executor.run(managing.stats(SCHEMA))
+    stats = await call(executor, "stats")
     assert (stats.total, stats.ready, stats.scheduled) == (2, 1, 1)
 
 
@@ -434,9 +440,7 @@ async def test_the_callers_search_path_and_formats_do_not_matter(road, admin, pa
     await test_a_job_comes_back_as_it_was_added(road, admin)
     await test_many_jobs_are_matched_to_their_rows_across_summer_time(road)
     await test_tasks_are_registered(road)
-    wanted = managing.JobFilter(search="days")
-    search = managing.list_jobs(SCHEMA, wanted, limit=None, offset=0)
-    assert len(await road.run(search)) == 3
+    assert len(await call(road, "list_jobs", search="days")) == 3
     await road.commit()
 
 
@@ -640,3 +644,45 @@ async def test_djangos_default_connection_is_taken_by_its_proxy(django):
             del connections["default"]
 
     assert (await django.call(adds)).task_identifier == "work"
+
+
+# -- the public calls --------------------------------------------------------------------------
+
+
+async def test_every_call_works_on_every_road(road):
+    await road.begin()
+    one = await call(road, "add_raw_job", "one", {"n": 1})
+    two, three = await call(
+        road,
+        "add_raw_jobs",
+        [RawJobSpec("two", [TEXT], JobSpec(queue_name="q")), RawJobSpec("three", BIG)],
+    )
+    assert (two.payload, three.payload) == ([TEXT], BIG)
+    assert await call(road, "add_jobs_stream", (new("four") for _ in range(5)), chunk_size=2) == 5
+    assert await call(road, "get_job", one.id) == one
+    assert (await call(road, "stats")).total == 8
+    moved = await call(
+        road, "reschedule_jobs", [one.id], run_at=AT, priority=-5, attempts=3, max_attempts=9
+    )
+    [changed] = moved.changed
+    assert (changed.run_at, changed.priority, changed.attempts, changed.max_attempts) == (
+        AT,
+        -5,
+        3,
+        9,
+    )
+    failed = await call(road, "permanently_fail_jobs", [two.id, BIG], "100% sure")
+    assert [job.last_error for job in failed.changed] == ["100% sure"]
+    assert failed.missing == [BIG]
+    done = await call(road, "complete_jobs", [three.id])
+    assert [job.id for job in done.changed] == [three.id]
+    assert [queue.queue_name for queue in await call(road, "queues")] == ["q"]
+    assert await call(road, "locked_workers") == []
+    await call(road, "force_unlock_workers", ["nobody"])
+    assert await call(road, "list_active_workers", timedelta(minutes=5)) == []
+    assert await call(road, "remove_job", "no such key") is None
+    assert [job.id for job in await call(road, "list_jobs", state="failed")] == [two.id]
+    for name in ("migrate", "cleanup"):
+        with pytest.raises(ConfigurationError):
+            await call(road, name)
+    await road.commit()

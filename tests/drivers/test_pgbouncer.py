@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from support.pgbouncer import PROGRAM, pgbouncer
-from support.roads import Alchemy, Asyncpg, Psycopg, alchemy_url
+from support.roads import ROADS, Alchemy, Asyncpg, Psycopg, alchemy_url
 from support.running import running, sql, until
 
 from graphile_worker import task
@@ -122,11 +122,17 @@ async def test_callers_connections_add_in_their_transactions(gw_database, pooled
         await road.run(adding())
         await road.rollback()
         await road.close()
+    async with ROADS["django"](pooled) as road:
+        for _ in range(7):
+            await road.begin()
+            await road.run(adding())
+            await road.commit()
+        await road.run(adding())
     engine = create_engine(alchemy_url(pooled, "psycopg"), connect_args={"prepare_threshold": None})
     with engine.begin() as connection:
         sync_executor_for(connection).run(adding())
     engine.dispose()
-    assert await added(gw_database) == 7 * len(roads) + 1
+    assert await added(gw_database) == 7 * len(roads) + 8 + 1
 
 
 async def test_an_adopted_pool_adds_from_many_clients(gw_database, pooled):

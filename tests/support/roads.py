@@ -198,8 +198,10 @@ def alchemy_url(url: str, driver: str) -> str:
 @asynccontextmanager
 async def asyncpg_connection(url: str) -> AsyncIterator[Road]:
     connection = await asyncpg.connect(url)
-    yield Asyncpg(connection)
-    connection.terminate()
+    try:
+        yield Asyncpg(connection)
+    finally:
+        connection.terminate()
 
 
 @asynccontextmanager
@@ -213,8 +215,10 @@ async def asyncpg_proxy(url: str) -> AsyncIterator[Road]:
 @asynccontextmanager
 async def psycopg_async(url: str, **options: Any) -> AsyncIterator[Road]:
     connection = await psycopg.AsyncConnection.connect(url, **options)
-    yield Psycopg(connection)
-    await connection.close()
+    try:
+        yield Psycopg(connection)
+    finally:
+        await connection.close()
 
 
 def alchemy_connection(driver: str) -> Any:

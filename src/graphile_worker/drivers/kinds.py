@@ -48,4 +48,6 @@ def listed(kinds: Iterable[Kind[Any]]) -> str:
 
 def type_name(thing: object) -> str:
     """The type of a thing, with its module: several libraries have a `Connection`."""
-    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+    kind = type(thing)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"

@@ -61,8 +61,9 @@ class WorkerSettings:
     database_url: str | None = None
     """Any URL libpq takes, or `embedded:` for a PostgreSQL that comes along."""
     database: Any = None
-    """Instead of a URL: an asyncpg pool of the caller's, who also closes it. It needs
-    `max_size` of at least 4: the worker keeps connections of it for claims, releases and LISTEN."""
+    """Instead of a URL: an asyncpg pool, psycopg `AsyncConnectionPool` or SQLAlchemy `AsyncEngine`
+    of the caller's, who also closes it. It needs room for at least 4 connections: the worker keeps
+    some for claims, releases and LISTEN."""
     direct_database_url: str | None = None
     """Where LISTEN connects, for set-ups whose `database_url` leads to a pooler in transaction
     mode. Default: `database_url`."""
