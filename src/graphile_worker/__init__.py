@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from graphile_worker.client.operations.changing import ChangedJobs
+    from graphile_worker.client.operations.cleaning import CleanupTask
+    from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
     from graphile_worker.client.worker_utils import WorkerUtils
     from graphile_worker.errors import (
         ConfigurationError,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.queries.manage_jobs import Stats
+    from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
     from graphile_worker.tasks.decorator import batch_task, task
     from graphile_worker.tasks.task import Task
@@ -47,6 +51,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActiveWorker",
+    "ChangedJobs",
+    "CleanupTask",
     "ConfigurationError",
     "ConnectionLostError",
     "CrontabError",
@@ -59,11 +66,13 @@ __all__ = [
     "JobKeyMode",
     "JobLostError",
     "JobNotAddedError",
+    "JobQueue",
     "JobScheduleFailed",
     "JobScheduleSkipped",
     "JobSpec",
     "JobState",
     "LockedJobsError",
+    "LockedWorker",
     "MigrationError",
     "MissingDependencyError",
     "NewJob",
@@ -75,6 +84,7 @@ __all__ = [
     "Snooze",
     "Stats",
     "SyncWorkerContext",
+    "SyncWorkerUtils",
     "Task",
     "UnknownTaskError",
     "Worker",
@@ -88,6 +98,9 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "ChangedJobs": "client.operations.changing",
+    "CleanupTask": "client.operations.cleaning",
+    "SyncWorkerUtils": "client.sync_worker_utils",
     "WorkerUtils": "client.worker_utils",
     "JobDefinition": "jobs.definition",
     "task_ref": "jobs.definition",
@@ -98,6 +111,9 @@ _MODULES: Final = {
     "JobKeyMode": "jobs.spec",
     "JobSpec": "jobs.spec",
     "Stats": "queries.manage_jobs",
+    "ActiveWorker": "queries.overview",
+    "JobQueue": "queries.overview",
+    "LockedWorker": "queries.overview",
     "SyncWorkerContext": "tasks.context",
     "WorkerContext": "tasks.context",
     "batch_task": "tasks.decorator",

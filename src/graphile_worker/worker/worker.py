@@ -113,7 +113,10 @@ class Worker:
     def create_utils(self) -> WorkerUtils:
         """Utils on the worker's own pool; they end with the worker."""
         return WorkerUtils(
-            self._database, schema=self._schema, use_local_time=self._options.use_local_time
+            self._database,
+            schema=self._schema,
+            use_local_time=self._options.use_local_time,
+            known_tasks=self._task_ids.identifiers,
         )
 
     async def aclose(self) -> None:
