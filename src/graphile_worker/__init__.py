@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from graphile_worker.client.operations.cleaning import CleanupTask
     from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
     from graphile_worker.client.worker_utils import WorkerUtils
+    from graphile_worker.cron.builder import Cron, Weekday
+    from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
+    from graphile_worker.cron.fill import CrontabFill
+    from graphile_worker.cron.parser import parse_crontab
     from graphile_worker.errors import (
         ConfigurationError,
         ConnectionLostError,
@@ -56,7 +60,11 @@ __all__ = [
     "CleanupTask",
     "ConfigurationError",
     "ConnectionLostError",
+    "Cron",
+    "CronJobKeyMode",
+    "Crontab",
     "CrontabError",
+    "CrontabFill",
     "DatabaseError",
     "DuplicateTaskError",
     "GraphileWorkerError",
@@ -87,12 +95,14 @@ __all__ = [
     "SyncWorkerUtils",
     "Task",
     "UnknownTaskError",
+    "Weekday",
     "Worker",
     "WorkerContext",
     "WorkerOptions",
     "WorkerShutdownConfig",
     "WorkerUtils",
     "batch_task",
+    "parse_crontab",
     "task",
     "task_ref",
 ]
@@ -102,6 +112,12 @@ _MODULES: Final = {
     "CleanupTask": "client.operations.cleaning",
     "SyncWorkerUtils": "client.sync_worker_utils",
     "WorkerUtils": "client.worker_utils",
+    "Cron": "cron.builder",
+    "Weekday": "cron.builder",
+    "CronJobKeyMode": "cron.crontab",
+    "Crontab": "cron.crontab",
+    "CrontabFill": "cron.fill",
+    "parse_crontab": "cron.parser",
     "JobDefinition": "jobs.definition",
     "task_ref": "jobs.definition",
     "Job": "jobs.job",

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from graphile_worker.cron import entries
+from graphile_worker.cron.crontab import Crontab
+from graphile_worker.cron.entries import AnyCron
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.spec import JobSpec
@@ -86,6 +89,9 @@ class WorkerSettings:
     """Turn off behind a pooler in transaction mode that does not know them."""
     forbidden_flags: Iterable[str] = ()
     """Jobs with one of these flags are left for other workers."""
+    crons: Iterable[AnyCron] = ()
+    """Recurring jobs: `Cron`, `Crontab`, or crontab text. Each has its job of a minute once,
+    however many workers have it."""
     extensions: Iterable[object] = ()
     """Objects for handlers (`ctx.get_ext(Type)`), at most one of each type."""
     shutdown: WorkerShutdownConfig | None = None
@@ -141,6 +147,10 @@ class WorkerSettings:
             )
         return self.shutdown
 
+    def crontabs(self) -> list[Crontab]:
+        """The entries of `crons`, those of the builder built."""
+        return entries.built(entries.parsed(self.crons))
+
     def extensions_by_type(self) -> dict[type, object]:
         """The extensions as handlers ask for them."""
         found: dict[type, object] = {}
@@ -157,6 +167,7 @@ class WorkerSettings:
         JobSpec(flags=self.forbidden_flags)
         for name in ("tasks", "forbidden_flags", "extensions"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "crons", entries.parsed(self.crons))
 
     def _check_numbers(self) -> None:
         _at_least("concurrency", self.concurrency, 1)

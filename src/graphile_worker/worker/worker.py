@@ -18,6 +18,7 @@ from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import ClaimRules
+from graphile_worker.worker.crons import cron_scheduler
 from graphile_worker.worker.engine import Engine
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.notifications import Listener
@@ -159,12 +160,14 @@ class Worker:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
+            crons = group.create_task(self._schedule_crons(), name="cron")
             await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id)
             claiming = group.create_task(engine.claimer.run(), name="claim")
             try:
                 await self._shutdown.draining.wait()
             finally:
+                crons.cancel()
                 # Also when a service failed: nothing more is claimed, and jobs go back.
                 self.request_shutdown()
                 await self._end(engine, claiming)
@@ -187,6 +190,12 @@ class Worker:
                 await self._end(engine, None)
             releasing.cancel()
         return engine
+
+    async def _schedule_crons(self) -> None:
+        """Add the recurring jobs until the worker drains; at once done where there are none."""
+        if self._options.crons:
+            registry = self._options.registry()
+            await cron_scheduler(self._options, self._schema, self._database, registry).run()
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
         await (trigger.wait() if isinstance(trigger, asyncio.Event) else trigger)
