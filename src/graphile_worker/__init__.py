@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from graphile_worker.runtime.version import VERSION
+
 if TYPE_CHECKING:
     from graphile_worker.client.worker_utils import WorkerUtils
     from graphile_worker.errors import (
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.queries.manage_jobs import Stats
+    from graphile_worker.recovery.answers import FailureReason, JobRecoveryResult
+    from graphile_worker.recovery.options import WorkerRecoveryConfig
+    from graphile_worker.recovery.sweep import SweepResult
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
     from graphile_worker.tasks.decorator import batch_task, task
     from graphile_worker.tasks.task import Task
@@ -44,7 +49,7 @@ if TYPE_CHECKING:
     from graphile_worker.worker.settings import WorkerShutdownConfig
     from graphile_worker.worker.worker import RunResult, Worker
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ConfigurationError",
@@ -52,6 +57,7 @@ __all__ = [
     "CrontabError",
     "DatabaseError",
     "DuplicateTaskError",
+    "FailureReason",
     "GraphileWorkerError",
     "IncompatibleSchemaError",
     "Job",
@@ -59,6 +65,7 @@ __all__ = [
     "JobKeyMode",
     "JobLostError",
     "JobNotAddedError",
+    "JobRecoveryResult",
     "JobScheduleFailed",
     "JobScheduleSkipped",
     "JobSpec",
@@ -74,12 +81,14 @@ __all__ = [
     "SchemaMissingError",
     "Snooze",
     "Stats",
+    "SweepResult",
     "SyncWorkerContext",
     "Task",
     "UnknownTaskError",
     "Worker",
     "WorkerContext",
     "WorkerOptions",
+    "WorkerRecoveryConfig",
     "WorkerShutdownConfig",
     "WorkerUtils",
     "batch_task",
@@ -98,6 +107,10 @@ _MODULES: Final = {
     "JobKeyMode": "jobs.spec",
     "JobSpec": "jobs.spec",
     "Stats": "queries.manage_jobs",
+    "FailureReason": "recovery.answers",
+    "JobRecoveryResult": "recovery.answers",
+    "WorkerRecoveryConfig": "recovery.options",
+    "SweepResult": "recovery.sweep",
     "SyncWorkerContext": "tasks.context",
     "WorkerContext": "tasks.context",
     "batch_task": "tasks.decorator",

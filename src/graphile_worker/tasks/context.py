@@ -17,6 +17,7 @@ from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob, RawJobSpec
 from graphile_worker.jobs.spec import JobSpec
 from graphile_worker.queries.rows import flags_of, payload_of
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.shutdown import ShutdownSignal
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _job_logger = logging.getLogger("graphile_worker.job")
 class Environment:
     """What all runs of one worker share."""
 
-    worker_id: str
+    identity: WorkerIdentity
     schema: str
     database: Database
     utils: WorkerUtils
@@ -59,7 +60,7 @@ class _Context:
         if self._job is None:
             claimed = self._claimed
             payload, flags = payload_of(claimed.payload), flags_of(claimed.flags)
-            worker_id = self._environment.worker_id
+            worker_id = self._environment.identity.id
             self._job = claimed.job(self._task_identifier, worker_id, payload, flags)
         return self._job
 
@@ -71,7 +72,7 @@ class _Context:
     @property
     def worker_id(self) -> str:
         """The id in `locked_by`."""
-        return self._environment.worker_id
+        return self._environment.identity.id
 
     @property
     def schema(self) -> str:

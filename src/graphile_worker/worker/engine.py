@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
+from graphile_worker.errors import DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.wakeup import Wakeup
@@ -20,6 +23,9 @@ from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
+
+CANCELLED_END_WITHIN: Final = 1.0
+"""Seconds that a cancelled handler has for its `finally` blocks."""
 
 
 class Engine:
@@ -43,7 +49,14 @@ class Engine:
         self._connections = [
             SteadyConnection(environment.database, name) for name in ("claim", "release")
         ]
-        self.runner = JobRunner(options, environment, task_ids, on_thread_returned=self._slot_freed)
+        self._swept = False
+        self.runner = JobRunner(
+            options,
+            environment,
+            task_ids,
+            on_thread_returned=self._slot_freed,
+            cut_off=self._cut_off,
+        )
         self.slots = Slots(
             options.concurrency,
             self._run,
@@ -53,10 +66,13 @@ class Engine:
         self.releaser = Releaser(
             self._connections[1],
             rules.schema,
-            rules.worker_id,
+            rules.identity,
             hurries=options.database is None and options.prepared_statements,
             on_released=self._released,
             on_queue_freed=wakeup,
+        )
+        self._lost_claims = LostClaims(
+            rules.schema, rules.identity, self._connections[0], self._held
         )
         self.claimer = Claimer(
             rules,
@@ -64,7 +80,7 @@ class Engine:
             task_ids,
             wakeup,
             environment.shutdown,
-            LostClaims(rules.schema, rules.worker_id, self._connections[0], self._held),
+            self._lost_claims,
             room=self._room,
             start=self._start,
         )
@@ -104,8 +120,8 @@ class Engine:
         return self.slots.free - self.runner.abandoned_threads
 
     def _start(self, job: ClaimedJob) -> None:
-        if self._shutdown.draining.is_set():
-            # Claimed while the shutdown began: back at once, as if nobody had touched it.
+        if self._shutdown.draining.is_set() or self._swept:
+            # Claimed while the shutdown began, say: back at once, as if nobody had touched it.
             self.releaser.put(job, Unfinished(Verdict.REFUNDED, None, 0.0))
         else:
             self.slots.start(job)
@@ -122,7 +138,39 @@ class Engine:
         self.releaser.put(job, run.outcome)
 
     def _hand_back(self, job: ClaimedJob) -> None:
-        self.releaser.put(job, interrupted(self._retry_delay))
+        self.releaser.put(job, self._cut_off() or interrupted(self._retry_delay))
+
+    def _cut_off(self) -> Unfinished | None:
+        """What becomes of a job whose handler is cancelled now; None: nobody here cancels any."""
+        if self._swept:
+            # Most of these jobs are somebody else's by now, and this is stored for none of them.
+            return Unfinished(Verdict.REFUNDED, None, 0.0)
+        if self._shutdown.aborting.is_set():
+            return interrupted(self._retry_delay)
+        return None
+
+    @asynccontextmanager
+    async def holding_nothing(self) -> AsyncGenerator[None]:
+        """Inside, this worker holds no job, and claims none: what runs is cut off.
+
+        Waits for the database until the last outcome is stored, or known to be nobody's business.
+        """
+        async with self.claimer.turn:
+            self._swept = True
+            try:
+                self.slots.cancel_all()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CANCELLED_END_WITHIN):
+                        await self.slots.wait_idle()
+                self.abandon_running()
+                await self.releaser.wait_empty()
+                try:
+                    await self._lost_claims.give_back_all()
+                except DatabaseError as error:
+                    logger.warning("left to the sweepers, whatever it is: %s", error)
+                yield
+            finally:
+                self._swept = False
 
     def describe(self, task: asyncio.Task[Any]) -> str | None:
         """What a task of the loop is doing, for the loop monitor."""

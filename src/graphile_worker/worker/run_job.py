@@ -14,14 +14,12 @@ from graphile_worker.errors import PayloadError, PermanentFailure, Snooze
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.duration import duration
-from graphile_worker.runtime.shutdown import ShutdownState
 from graphile_worker.tasks.batch_results import batch_outcome
 from graphile_worker.tasks.context import Environment, SyncWorkerContext, WorkerContext
 from graphile_worker.tasks.error_text import error_text
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.tasks.task import Task
 from graphile_worker.worker.call_result import CallResult, Raised
-from graphile_worker.worker.releaser import interrupted
 from graphile_worker.worker.settings import WorkerSettings, cpus, seconds
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.thread_pool import ThreadPool
@@ -69,10 +67,11 @@ class JobRunner:
         task_ids: TaskIds,
         *,
         on_thread_returned: Callable[[], None],
+        cut_off: Callable[[], Unfinished | None],
     ) -> None:
         self._environment = environment
         self._task_ids = task_ids
-        self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
+        self._cut_off = cut_off
         self._threads = ThreadPool(
             options.thread_workers or options.concurrency, on_return=on_thread_returned
         )
@@ -93,16 +92,15 @@ class JobRunner:
     async def run(self, job: ClaimedJob) -> Run:
         """Run a job to its outcome; never raises.
 
-        Cancel safety: cancelled during the shutdown, the job is interrupted and its attempt given
-        back; a cancellation of any other origin is a failure of the handler.
+        Cancel safety: where the worker cuts its handlers off, `cut_off` says what becomes of the
+        job; a cancellation of any other origin is a failure of the handler.
         """
         task = self._task_ids[job.task_id]
         try:
             return await self._call(task, job)
         except asyncio.CancelledError as error:
-            if self._environment.shutdown.state is ShutdownState.ABORTING:
-                return Run(interrupted(self._retry_delay))
-            return self._failed(task, job, error)
+            outcome = self._cut_off()
+            return self._failed(task, job, error) if outcome is None else Run(outcome)
         except BaseException as error:  # noqa: BLE001 (a handler may raise anything)
             return self._failed(task, job, error)
 

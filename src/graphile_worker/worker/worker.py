@@ -14,12 +14,16 @@ from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import ClaimRules
-from graphile_worker.worker.engine import Engine
+from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
 from graphile_worker.worker.loop_monitor import LoopMonitor
+from graphile_worker.worker.membership import Membership
 from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
@@ -27,8 +31,6 @@ from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
 
-_CANCELLED_END_WITHIN: Final = 1.0
-"""Seconds that a cancelled handler has for its `finally` blocks."""
 _STORED_WITHIN: Final = 5.0
 """Seconds that the last outcomes have to reach the database."""
 
@@ -53,14 +55,13 @@ class Worker:
         self,
         options: WorkerSettings,
         *,
-        worker_id: str,
+        identity: WorkerIdentity,
         database: Database,
         direct: Database,
         task_ids: TaskIds,
         resources: AsyncExitStack,
     ) -> None:
-        self.worker_id = worker_id
-        """In `locked_by` of the jobs this worker holds."""
+        self._identity = identity
         self._options = options
         self._schema = Schema(options.schema)
         self._database = database
@@ -71,6 +72,11 @@ class Worker:
         self._wakeup = Wakeup()
         self._ended = asyncio.Event()
         self._ended.set()
+
+    @property
+    def worker_id(self) -> str:
+        """In `locked_by` of the jobs this worker holds; another one after it was swept."""
+        return self._identity.id
 
     async def run(self) -> None:
         """Run jobs as they come, until a shutdown is asked for.
@@ -149,8 +155,14 @@ class Worker:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
             await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            membership = await stack.enter_async_context(self._membership(engine))
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            services = [group.create_task(engine.releaser.run(), name="release")]
+            services = [
+                group.create_task(engine.releaser.run(), name="release"),
+                group.create_task(membership.run(), name="membership"),
+            ]
+            if self._options.recovery_config().enabled:
+                services.append(group.create_task(self._sweeper().run(), name="sweep"))
             if self._options.use_notification_delivery:
                 listener = Listener(self._direct, self._wakeup)
                 services.append(group.create_task(listener.run(), name="listen"))
@@ -175,14 +187,19 @@ class Worker:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
             await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            membership = await stack.enter_async_context(self._membership(engine))
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            releasing = group.create_task(engine.releaser.run(), name="release")
+            services = [
+                group.create_task(engine.releaser.run(), name="release"),
+                group.create_task(membership.run(), name="membership"),
+            ]
             try:
                 await engine.claimer.run_until_empty(lambda: engine.is_idle)
                 await engine.report_unknown_tasks()
             finally:
                 await self._end(engine, None)
-            releasing.cancel()
+            for service in services:
+                service.cancel()
         return engine
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
@@ -198,7 +215,7 @@ class Worker:
             for job in engine.slots.running:
                 logger.warning("job %s: interrupted by the shutdown", job.id)
             engine.slots.cancel_all()
-            await _within(_CANCELLED_END_WITHIN, engine.slots.wait_idle())
+            await _within(CANCELLED_END_WITHIN, engine.slots.wait_idle())
         engine.abandon_running()
         if claiming is not None:
             await asyncio.wait([claiming], timeout=_STORED_WITHIN)
@@ -210,10 +227,17 @@ class Worker:
                 [job.id for job in engine.releaser.unreleased],
             )
 
+    def _membership(self, engine: Engine) -> Membership:
+        return Membership(self._options, self._identity, self._direct, engine)
+
+    def _sweeper(self) -> Sweeper:
+        config = self._options.recovery_config()
+        return Sweeper(self._database, self._identity, Sweep(schema=self._schema, config=config))
+
     def _engine(self, *, collect_errors: bool = False) -> Engine:
         options = self._options
         environment = Environment(
-            worker_id=self.worker_id,
+            identity=self._identity,
             schema=options.schema,
             database=self._database,
             utils=self.create_utils(),
@@ -224,7 +248,7 @@ class Worker:
         flags = list(options.forbidden_flags)
         rules = ClaimRules(
             schema=self._schema,
-            worker_id=self.worker_id,
+            identity=self._identity,
             forbidden_flags=flags or None,
             use_local_time=options.use_local_time,
             poll_interval=seconds(options.poll_interval),
