@@ -125,7 +125,9 @@ async def test_on_a_pool_of_the_callers_it_beats_on_the_loop_and_says_so(
                 return row["last_heartbeat_at"] > first["last_heartbeat_at"]
 
             await until(moved_on)
-            assert not any("heartbeat" in name for name in {t.name for t in threading.enumerate()} - names)
+            assert not any(
+                "heartbeat" in name for name in {t.name for t in threading.enumerate()} - names
+            )
             worker.request_shutdown()
             await asyncio.wait_for(run, 15)
         assert pool.get_size() == pool.get_idle_size()
@@ -241,7 +243,9 @@ async def test_a_swept_worker_becomes_another_and_cuts_its_handlers_off(
         release.set()
 
         async def empty() -> bool:
-            return not await connection.fetchval("select count(*) from graphile_worker._private_jobs")
+            return not await connection.fetchval(
+                "select count(*) from graphile_worker._private_jobs"
+            )
 
         await until(empty)
     assert f"worker {old} goes on as {new}" in caplog.text

@@ -35,7 +35,10 @@ def test_a_senseless_option_is_named(option: str, value: object, says: str) -> N
 
 def test_the_convenience_keywords_make_the_same_config() -> None:
     options = WorkerOptions(
-        heartbeat_interval=1, sweep_interval=2, sweep_threshold=timedelta(seconds=3), recovery_delay=0
+        heartbeat_interval=1,
+        sweep_interval=2,
+        sweep_threshold=timedelta(seconds=3),
+        recovery_delay=0,
     )
     assert options.recovery_config() == WorkerRecoveryConfig(
         heartbeat_interval=1, sweep_interval=2, sweep_threshold=3, recovery_delay=0

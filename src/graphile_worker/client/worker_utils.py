@@ -27,6 +27,8 @@ from graphile_worker.payloads.codec import to_json
 from graphile_worker.queries import add_jobs as adding
 from graphile_worker.queries import manage_jobs as managing
 from graphile_worker.queries.manage_jobs import Stats
+from graphile_worker.recovery.sweep import SweepResult, sweep_by_hand
+from graphile_worker.runtime.duration import Duration
 from graphile_worker.runtime.opening import Opening
 
 P = TypeVar("P")
@@ -249,6 +251,30 @@ class WorkerUtils:
             offset=_count("offset", offset) or 0,
         )
         return await self._database.run(statement)
+
+    async def sweep_stale_workers(
+        self,
+        sweep_threshold: Duration | None = None,
+        recovery_delay: Duration | None = None,
+        dry_run: bool = False,  # noqa: FBT001, FBT002 (public signature)
+    ) -> SweepResult:
+        """Free the jobs of workers that fell silent, and of owners that never registered.
+
+        Args:
+            sweep_threshold: how long they have to be silent; default: 5 minutes.
+            recovery_delay: when the jobs may run again; default: in 30 seconds.
+            dry_run: only look.
+
+        Returns:
+            Whom it found, and how many jobs it freed; nobody while another sweep is under way.
+        """
+        return await sweep_by_hand(
+            self._database,
+            self._schema,
+            sweep_threshold=sweep_threshold,
+            recovery_delay=recovery_delay,
+            dry_run=dry_run,
+        )
 
     async def stats(self) -> Stats:
         """How many jobs there are, by state."""

@@ -149,7 +149,7 @@ def _flag(rows: Sequence[Row]) -> bool:
 
 
 def _ids(rows: Sequence[Row]) -> list[str]:
-    return [row[0] for row in rows]
+    return sorted(row[0] for row in rows)
 
 
 def _job_ids(rows: Sequence[Row]) -> list[int]:

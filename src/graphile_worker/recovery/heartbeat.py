@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_GOODBYE_WITHIN: Final = 5.0
+_GOODBYE_WITHIN: Final = 3.0
 """Seconds that taking leave may take, with the database away."""
 _LOOP_ENDS_WITHIN: Final = 1.0
 """Seconds that are waited for the thread, which has nothing left to do."""
@@ -141,9 +141,9 @@ class Heartbeat:
         self._wakeup()
 
     async def _register(self, worker_id: str) -> None:
-        self._took(await self._connection.run(
-            register_worker(self._schema, worker_id, self._metadata)
-        ))
+        self._took(
+            await self._connection.run(register_worker(self._schema, worker_id, self._metadata))
+        )
 
     async def _beat_for_ever(self) -> None:
         backoff = Backoff(longest=timedelta(seconds=min(5.0, self._interval)))

@@ -81,12 +81,12 @@ class Sweep:
         """
         if dry_run:
             dead = await database.run(self._find())
-            return SweepResult(worker_ids=sorted(dead), recovered_count=0, dry_run=True)
+            return SweepResult(worker_ids=dead, recovered_count=0, dry_run=True)
         async with database.connection() as connection, connection.transaction():
             await connection.script(_LOCK_TIMEOUT)
             if not await connection.run(lock_sweep(self.schema)):
                 return SweepResult(worker_ids=[], recovered_count=0)
-            dead = sorted(await connection.run(self._find()))
+            dead = await connection.run(self._find())
             if not dead:
                 return SweepResult(worker_ids=[], recovered_count=0)
             asked, recovered = await self._recover(connection, dead)
@@ -152,9 +152,9 @@ class Sweep:
                 )
         if self.on_recovered is not None:
             freed = {job.id for job in recovered}
-            for job in asked:
-                if job.id in freed:
-                    self.on_recovered(job)
+            for told in asked:
+                if told.id in freed:
+                    self.on_recovered(told)
 
 
 async def sweep_by_hand(

@@ -74,8 +74,6 @@ class Sweeper:
 
     async def _reset_old_locks(self) -> None:
         threshold = self._sweep.config.threshold_seconds
-        freed = await self._database.run(
-            reset_old_locks(self._sweep.schema, threshold=threshold)
-        )
+        freed = await self._database.run(reset_old_locks(self._sweep.schema, threshold=threshold))
         if freed:
             logger.warning("freed jobs that were locked for more than four hours: %s", freed)

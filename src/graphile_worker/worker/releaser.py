@@ -152,7 +152,9 @@ class Releaser:
     ) -> None:
         logger.error("job %s: its outcome was refused: %s", job.id, error)
         safe = Unfinished(end.verdict, _UNSTORABLE + ascii(str(error)))
-        statement = release_unfinished(self._schema, worker_id=self._identity.id, jobs=[(job, safe)])
+        statement = release_unfinished(
+            self._schema, worker_id=self._identity.id, jobs=[(job, safe)]
+        )
         stored, ambiguous = await self._persist(statement)
         self._stored([(job, end)], stored, ambiguous=ambiguous)
 
