@@ -13,7 +13,7 @@ from typing import Any, Final
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
-from graphile_worker.errors import ConfigurationError
+from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.recovery.sweep import Sweep
 from graphile_worker.recovery.sweeper import Sweeper
@@ -25,6 +25,7 @@ from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership
 from graphile_worker.worker.notifications import Listener
+from graphile_worker.worker.schema_guard import SchemaGuard
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.task_ids import TaskIds
@@ -69,6 +70,7 @@ class Worker:
         self._task_ids = task_ids
         self._resources = resources
         self._shutdown = ShutdownSignal()
+        self._unusable: DatabaseError | None = None
         self._wakeup = Wakeup()
         self._ended = asyncio.Event()
         self._ended.set()
@@ -86,12 +88,18 @@ class Worker:
 
         Raises:
             ConfigurationError: a run of this worker is already under way.
+            DatabaseError: the worker could not be registered.
+            IncompatibleSchemaError: another program migrated the schema to a revision that this
+                version cannot work with; the worker has drained first.
+            SchemaMissingError: somebody dropped it.
         """
         config = self._options.shutdown_config()
         with contextlib.ExitStack() as stack:
             if config.listen_os_shutdown_signals:
                 stack.enter_context(shutdown_on_signals(self.request_shutdown, self._abort))
             await self._protected(self._serve(config.shutdown_signal))
+        if self._unusable is not None:
+            raise self._unusable
 
     async def run_once(self, *, raise_on_failure: bool = False) -> RunResult:
         """Run everything that is due, and what falls due meanwhile; no LISTEN, no polling.
@@ -128,6 +136,11 @@ class Worker:
         await self._ended.wait()
         await self._resources.aclose()
 
+    def _cannot_go_on(self, error: DatabaseError) -> None:
+        logger.error("stopping: %s", error)
+        self._unusable = error
+        self.request_shutdown()
+
     def _abort(self) -> None:
         self._shutdown.abort()
         self._wakeup()
@@ -163,8 +176,12 @@ class Worker:
             ]
             if self._options.recovery_config().enabled:
                 services.append(group.create_task(self._sweeper().run(), name="sweep"))
+            guard = SchemaGuard(self._database, self._schema, on_unusable=self._cannot_go_on)
+            services.append(group.create_task(guard.run(), name="schema"))
             if self._options.use_notification_delivery:
-                listener = Listener(self._direct, self._wakeup)
+                listener = Listener(
+                    self._direct, self._identity, self._wakeup, on_migrated=guard.look
+                )
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
