@@ -49,6 +49,7 @@ class Engine:
         self._connections = [
             SteadyConnection(environment.database, name) for name in ("claim", "release")
         ]
+        self._database = environment.database
         self._swept = False
         self.runner = JobRunner(
             options,
@@ -135,7 +136,15 @@ class Engine:
         if self._collect_errors and isinstance(run.error, Exception):
             run.error.add_note(f"in {self.runner.describe(job)}")
             self.errors.append(run.error)
-        self.releaser.put(job, run.outcome)
+        if run.is_stored:
+            self._stored_by_handler(job, run.outcome)
+        else:
+            self.releaser.put(job, run.outcome)
+
+    def _stored_by_handler(self, job: ClaimedJob, outcome: Outcome) -> None:
+        self._released(job, outcome, lost=False)
+        if job.queue_id is not None:
+            self._wakeup()
 
     def _hand_back(self, job: ClaimedJob) -> None:
         self.releaser.put(job, self._cut_off() or interrupted(self._retry_delay))
@@ -165,9 +174,9 @@ class Engine:
                 self.abandon_running()
                 await self.releaser.wait_empty()
                 try:
-                    await self._lost_claims.give_back_all()
+                    await self._lost_claims.give_back_all(self._database)
                 except DatabaseError as error:
-                    logger.warning("left to the sweepers, whatever it is: %s", error)
+                    logger.warning("what is still locked is left to the sweepers: %s", error)
                 yield
             finally:
                 self._swept = False

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from graphile_worker.database.executor import Executor
 from graphile_worker.database.schema import Schema
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.queries.release_jobs import return_lost_claims
@@ -46,7 +47,7 @@ class LostClaims:
         now = time.monotonic()
         self._due = [now, now + _LATE]
 
-    async def give_back_all(self) -> None:
+    async def give_back_all(self, executor: Executor) -> None:
         """Hand back whatever is locked for us, when we hold nothing, and say goodbye to the id.
 
         Raises:
@@ -54,8 +55,8 @@ class LostClaims:
         """
         worker_id = self._identity.id
         statement = return_lost_claims(self._schema, worker_id=worker_id, held=())
-        await self._connection.run(statement)
-        await self._connection.run(deregister_worker(self._schema, worker_id))
+        await executor.run(statement)
+        await executor.run(deregister_worker(self._schema, worker_id))
 
     async def give_back(self) -> None:
         """Look for lost claims, if it is time; call it only while no claim is under way.
