@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
     from graphile_worker.tasks.decorator import batch_task, task
     from graphile_worker.tasks.task import Task
+    from graphile_worker.worker.health import Health, RunningJob
     from graphile_worker.worker.options import WorkerOptions
     from graphile_worker.worker.settings import WorkerShutdownConfig
     from graphile_worker.worker.worker import RunResult, Worker
@@ -59,6 +60,7 @@ __all__ = [
     "DuplicateTaskError",
     "FailureReason",
     "GraphileWorkerError",
+    "Health",
     "IncompatibleSchemaError",
     "Job",
     "JobDefinition",
@@ -78,6 +80,7 @@ __all__ = [
     "PermanentFailure",
     "RawJobSpec",
     "RunResult",
+    "RunningJob",
     "SchemaMissingError",
     "Snooze",
     "Stats",
@@ -116,6 +119,8 @@ _MODULES: Final = {
     "batch_task": "tasks.decorator",
     "task": "tasks.decorator",
     "Task": "tasks.task",
+    "Health": "worker.health",
+    "RunningJob": "worker.health",
     "WorkerOptions": "worker.options",
     "WorkerShutdownConfig": "worker.settings",
     "RunResult": "worker.worker",

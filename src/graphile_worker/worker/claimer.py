@@ -72,6 +72,10 @@ class Claimer:
         self._queues = True
         self._slow = False
         self._last_claim = self._planned = time.monotonic()
+        self.is_answered = False
+        """Whether the last claim was answered."""
+        self.answered_at: float | None = None
+        """When one was answered last, on the monotonic clock."""
         self.turn = asyncio.Lock()
         """Held while a claim is under way; who takes it keeps claims from being sent."""
         self.waits_for_room = False
@@ -88,6 +92,7 @@ class Claimer:
             try:
                 claimed = await self._claim_into_room()
             except DatabaseError as error:
+                self.is_answered = False
                 delay = next(delays)
                 logger.warning("cannot claim jobs, trying again in %.1f s: %s", delay, error)
                 await self._pause(delay)
@@ -146,7 +151,8 @@ class Claimer:
         except ConnectionLostError:
             self._lost_claims.suspect()
             raise
-        self._last_claim = time.monotonic()
+        self._last_claim = self.answered_at = time.monotonic()
+        self.is_answered = True
         self._slow = self._last_claim - started > _SLOW
         # Until a claim shows that there are no queues, and whenever one comes back short, the
         # next one looks at queues too.

@@ -44,7 +44,7 @@ class Engine:
         self._shutdown = environment.shutdown
         self._task_ids = task_ids
         self._wakeup = wakeup
-        self._concurrency = options.concurrency
+        self.concurrency = options.concurrency
         self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
         self._connections = [
             SteadyConnection(environment.database, name) for name in ("claim", "release")
@@ -116,7 +116,7 @@ class Engine:
 
     def _room(self) -> int:
         """Free slots; none while outcomes pile up, since their jobs are still ours."""
-        if self.releaser.backlog >= 2 * self._concurrency:
+        if self.releaser.backlog >= 2 * self.concurrency:
             return 0
         return self.slots.free - self.runner.abandoned_threads
 
@@ -180,6 +180,10 @@ class Engine:
                 yield
             finally:
                 self._swept = False
+
+    def identifier_of(self, job: ClaimedJob) -> str:
+        """The task that a job is of."""
+        return self._task_ids[job.task_id].identifier
 
     def describe(self, task: asyncio.Task[Any]) -> str | None:
         """What a task of the loop is doing, for the loop monitor."""

@@ -44,7 +44,7 @@ class Membership:
         self._identity = identity
         self._engine = engine
         self._swept = Wakeup()
-        self.beats_in_thread = options.database is None or options.direct_database_url is not None
+        self.beats_in_thread = beats_in_thread(options)
         self._heartbeat = Heartbeat(
             SteadyConnection(direct, "heartbeat", settings=_SETTINGS),
             Schema(options.schema),
@@ -94,6 +94,11 @@ class Membership:
                 self._identity.id = new
             self._heartbeat.resume()
             logger.warning("worker %s goes on as %s", old, new)
+
+
+def beats_in_thread(options: WorkerSettings) -> bool:
+    """Whether heartbeats have a thread; connections of a caller's pool belong to its loop."""
+    return options.database is None or options.direct_database_url is not None
 
 
 def _metadata(options: WorkerSettings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,8 +22,9 @@ from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import ClaimRules
 from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
+from graphile_worker.worker.health import Health, Parts, stopped
 from graphile_worker.worker.loop_monitor import LoopMonitor
-from graphile_worker.worker.membership import Membership
+from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.schema_guard import SchemaGuard
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
@@ -71,6 +72,8 @@ class Worker:
         self._resources = resources
         self._shutdown = ShutdownSignal()
         self._unusable: DatabaseError | None = None
+        self._guard = SchemaGuard(database, self._schema, on_unusable=self._cannot_go_on)
+        self._parts: Parts | None = None
         self._wakeup = Wakeup()
         self._ended = asyncio.Event()
         self._ended.set()
@@ -130,6 +133,21 @@ class Worker:
             self._database, schema=self._schema, use_local_time=self._options.use_local_time
         )
 
+    def health(self) -> Health:
+        """How the worker is doing; asks nobody, and may be called as often as one likes."""
+        if self._parts is None:
+            in_thread = beats_in_thread(self._options)
+            return stopped(
+                worker_id=self.worker_id,
+                slots=self._options.concurrency,
+                heartbeat_in_thread=in_thread,
+            )
+        return self._parts.health(
+            worker_id=self.worker_id,
+            shutdown=self._shutdown.state,
+            local_time=self._options.use_local_time,
+        )
+
     async def aclose(self) -> None:
         """End a `run` that is under way, in order, and close the connections. Idempotent."""
         self.request_shutdown()
@@ -167,8 +185,10 @@ class Worker:
         engine = self._engine()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
-            await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
+            listener = self._listener()
+            stack.enter_context(self._shown(engine, membership, monitor, listener))
             group = await stack.enter_async_context(asyncio.TaskGroup())
             services = [
                 group.create_task(engine.releaser.run(), name="release"),
@@ -176,12 +196,8 @@ class Worker:
             ]
             if self._options.recovery_config().enabled:
                 services.append(group.create_task(self._sweeper().run(), name="sweep"))
-            guard = SchemaGuard(self._database, self._schema, on_unusable=self._cannot_go_on)
-            services.append(group.create_task(guard.run(), name="schema"))
-            if self._options.use_notification_delivery:
-                listener = Listener(
-                    self._direct, self._identity, self._wakeup, on_migrated=guard.look
-                )
+            services.append(group.create_task(self._guard.run(), name="schema"))
+            if listener is not None:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
@@ -203,8 +219,9 @@ class Worker:
         engine = self._engine(collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
-            await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
+            stack.enter_context(self._shown(engine, membership, monitor, None))
             group = await stack.enter_async_context(asyncio.TaskGroup())
             services = [
                 group.create_task(engine.releaser.run(), name="release"),
@@ -243,6 +260,28 @@ class Worker:
                 "the database is away; these jobs stay locked until they are recovered: %s",
                 [job.id for job in engine.releaser.unreleased],
             )
+
+    @contextlib.contextmanager
+    def _shown(
+        self,
+        engine: Engine,
+        membership: Membership,
+        monitor: LoopMonitor,
+        listener: Listener | None,
+    ) -> Generator[None]:
+        """Inside, `health()` tells of these."""
+        self._parts = Parts(
+            engine=engine, membership=membership, monitor=monitor, listener=listener
+        )
+        try:
+            yield
+        finally:
+            self._parts = None
+
+    def _listener(self) -> Listener | None:
+        if not self._options.use_notification_delivery:
+            return None
+        return Listener(self._direct, self._identity, self._wakeup, on_migrated=self._guard.look)
 
     def _membership(self, engine: Engine) -> Membership:
         return Membership(self._options, self._identity, self._direct, engine)
