@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
+from support.relay import Relay
 from support.running import running, sql, until
 
 from graphile_worker import (
@@ -356,4 +359,38 @@ async def test_a_connection_lost_before_the_commit_is_a_failure(
         job = await utils.get_job(added.id)
     assert job is not None
     assert (job.state, job.attempts) == (JobState.SCHEDULED, 1)
+    assert await entries(ledger) == []
+
+
+async def test_a_link_that_dies_in_the_midst_costs_the_run_its_timeout_and_no_more(
+    gw_database: str, ledger: asyncpg.Connection
+) -> None:
+    """Neither the rollback nor giving the connection back may wait for a server that is gone."""
+    query = parse_qs(urlsplit(gw_database).query)
+    socket = Path(query["host"][0], f".s.PGSQL.{query['port'][0]}")
+    started = asyncio.Event()
+
+    async with Relay(socket) as relay:
+
+        @task(payload=None, timeout=0.5)
+        async def work(ctx: WorkerContext) -> None:
+            async with ctx.transaction() as connection:
+                await write(connection, ctx.job.id)
+                if ctx.job.attempts == 1:
+                    relay.freeze()
+                started.set()
+                await write(connection, ctx.job.id)
+
+        url = f"postgresql://postgres@127.0.0.1:{relay.port}/{urlsplit(gw_database).path[1:]}"
+        async with running(url, tasks=[work], poll_interval=0.05) as worker:
+            await ledger.execute("select graphile_worker.add_job('work')")
+            await asyncio.wait_for(started.wait(), 15)
+
+            async def ended() -> bool:
+                return not worker.health().running
+
+            await until(ended)
+            relay.thaw()
+            row = await until(lambda: ledger.fetchrow(f"select * from {JOBS} where locked_by is null"))
+    assert row["last_error"] == "TimeoutError: 0.5 s"
     assert await entries(ledger) == []
