@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from graphile_worker.runtime.version import VERSION
+
 if TYPE_CHECKING:
     from graphile_worker.client.operations.changing import ChangedJobs
     from graphile_worker.client.operations.cleaning import CleanupTask
@@ -45,14 +47,18 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.queries.manage_jobs import Stats
     from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
+    from graphile_worker.recovery.answers import FailureReason, JobRecoveryResult
+    from graphile_worker.recovery.options import WorkerRecoveryConfig
+    from graphile_worker.recovery.sweep import SweepResult
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
     from graphile_worker.tasks.decorator import batch_task, task
     from graphile_worker.tasks.task import Task
+    from graphile_worker.worker.health import Health, RunningJob
     from graphile_worker.worker.options import WorkerOptions
     from graphile_worker.worker.settings import WorkerShutdownConfig
     from graphile_worker.worker.worker import RunResult, Worker
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ActiveWorker",
@@ -67,7 +73,9 @@ __all__ = [
     "CrontabFill",
     "DatabaseError",
     "DuplicateTaskError",
+    "FailureReason",
     "GraphileWorkerError",
+    "Health",
     "IncompatibleSchemaError",
     "Job",
     "JobDefinition",
@@ -75,6 +83,7 @@ __all__ = [
     "JobLostError",
     "JobNotAddedError",
     "JobQueue",
+    "JobRecoveryResult",
     "JobScheduleFailed",
     "JobScheduleSkipped",
     "JobSpec",
@@ -88,9 +97,11 @@ __all__ = [
     "PermanentFailure",
     "RawJobSpec",
     "RunResult",
+    "RunningJob",
     "SchemaMissingError",
     "Snooze",
     "Stats",
+    "SweepResult",
     "SyncWorkerContext",
     "SyncWorkerUtils",
     "Task",
@@ -99,6 +110,7 @@ __all__ = [
     "Worker",
     "WorkerContext",
     "WorkerOptions",
+    "WorkerRecoveryConfig",
     "WorkerShutdownConfig",
     "WorkerUtils",
     "batch_task",
@@ -130,11 +142,17 @@ _MODULES: Final = {
     "ActiveWorker": "queries.overview",
     "JobQueue": "queries.overview",
     "LockedWorker": "queries.overview",
+    "FailureReason": "recovery.answers",
+    "JobRecoveryResult": "recovery.answers",
+    "WorkerRecoveryConfig": "recovery.options",
+    "SweepResult": "recovery.sweep",
     "SyncWorkerContext": "tasks.context",
     "WorkerContext": "tasks.context",
     "batch_task": "tasks.decorator",
     "task": "tasks.decorator",
     "Task": "tasks.task",
+    "Health": "worker.health",
+    "RunningJob": "worker.health",
     "WorkerOptions": "worker.options",
     "WorkerShutdownConfig": "worker.settings",
     "RunResult": "worker.worker",

@@ -44,6 +44,11 @@ class Relay:
         """Accept, and never answer: a black-holed link."""
         self._gate.clear()
 
+    def thaw(self) -> None:
+        """Answer new connections again; those that were frozen are dropped."""
+        self.hang_up()
+        self._gate.set()
+
     def withhold_answers(self, *, from_one_with: bytes) -> None:
         """Pass requests on, and keep what the server says from the first answer with these bytes."""
         self._unanswerable = from_one_with

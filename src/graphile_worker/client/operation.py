@@ -18,7 +18,7 @@ An error of a statement is raised where the statement was yielded.
 
 
 def ask(statement: Statement[T]) -> Operation[T]:
-    """Yield one statement; `yield from ask(…)` has the type of the answer, `yield` alone has not."""
+    """One statement and its answer: `yield from ask(…)` has its type, `yield` alone has not."""
     result: T = yield statement
     return result
 
