@@ -18,7 +18,7 @@ An error of a statement is raised where the statement was yielded.
 
 
 def ask(statement: Statement[T]) -> Operation[T]:
-    """One statement and its answer: `yield from ask(…)` has its type, `yield` alone has not."""
+    """One statement and its answer; a bare `yield` would have the type of neither."""
     result: T = yield statement
     return result
 
