@@ -9,11 +9,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from graphile_worker.runtime.version import VERSION
+
 if TYPE_CHECKING:
     from graphile_worker.client.operations.changing import ChangedJobs
     from graphile_worker.client.operations.cleaning import CleanupTask
     from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
     from graphile_worker.client.worker_utils import WorkerUtils
+    from graphile_worker.cron.builder import Cron, Weekday
+    from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
+    from graphile_worker.cron.fill import CrontabFill
+    from graphile_worker.cron.parser import parse_crontab
     from graphile_worker.errors import (
         ConfigurationError,
         ConnectionLostError,
@@ -41,14 +47,18 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.queries.manage_jobs import Stats
     from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
+    from graphile_worker.recovery.answers import FailureReason, JobRecoveryResult
+    from graphile_worker.recovery.options import WorkerRecoveryConfig
+    from graphile_worker.recovery.sweep import SweepResult
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
     from graphile_worker.tasks.decorator import batch_task, task
     from graphile_worker.tasks.task import Task
+    from graphile_worker.worker.health import Health, RunningJob
     from graphile_worker.worker.options import WorkerOptions
     from graphile_worker.worker.settings import WorkerShutdownConfig
     from graphile_worker.worker.worker import RunResult, Worker
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ActiveWorker",
@@ -56,10 +66,16 @@ __all__ = [
     "CleanupTask",
     "ConfigurationError",
     "ConnectionLostError",
+    "Cron",
+    "CronJobKeyMode",
+    "Crontab",
     "CrontabError",
+    "CrontabFill",
     "DatabaseError",
     "DuplicateTaskError",
+    "FailureReason",
     "GraphileWorkerError",
+    "Health",
     "IncompatibleSchemaError",
     "Job",
     "JobDefinition",
@@ -67,6 +83,7 @@ __all__ = [
     "JobLostError",
     "JobNotAddedError",
     "JobQueue",
+    "JobRecoveryResult",
     "JobScheduleFailed",
     "JobScheduleSkipped",
     "JobSpec",
@@ -80,19 +97,24 @@ __all__ = [
     "PermanentFailure",
     "RawJobSpec",
     "RunResult",
+    "RunningJob",
     "SchemaMissingError",
     "Snooze",
     "Stats",
+    "SweepResult",
     "SyncWorkerContext",
     "SyncWorkerUtils",
     "Task",
     "UnknownTaskError",
+    "Weekday",
     "Worker",
     "WorkerContext",
     "WorkerOptions",
+    "WorkerRecoveryConfig",
     "WorkerShutdownConfig",
     "WorkerUtils",
     "batch_task",
+    "parse_crontab",
     "task",
     "task_ref",
 ]
@@ -102,6 +124,12 @@ _MODULES: Final = {
     "CleanupTask": "client.operations.cleaning",
     "SyncWorkerUtils": "client.sync_worker_utils",
     "WorkerUtils": "client.worker_utils",
+    "Cron": "cron.builder",
+    "Weekday": "cron.builder",
+    "CronJobKeyMode": "cron.crontab",
+    "Crontab": "cron.crontab",
+    "CrontabFill": "cron.fill",
+    "parse_crontab": "cron.parser",
     "JobDefinition": "jobs.definition",
     "task_ref": "jobs.definition",
     "Job": "jobs.job",
@@ -114,11 +142,17 @@ _MODULES: Final = {
     "ActiveWorker": "queries.overview",
     "JobQueue": "queries.overview",
     "LockedWorker": "queries.overview",
+    "FailureReason": "recovery.answers",
+    "JobRecoveryResult": "recovery.answers",
+    "WorkerRecoveryConfig": "recovery.options",
+    "SweepResult": "recovery.sweep",
     "SyncWorkerContext": "tasks.context",
     "WorkerContext": "tasks.context",
     "batch_task": "tasks.decorator",
     "task": "tasks.decorator",
     "Task": "tasks.task",
+    "Health": "worker.health",
+    "RunningJob": "worker.health",
     "WorkerOptions": "worker.options",
     "WorkerShutdownConfig": "worker.settings",
     "RunResult": "worker.worker",

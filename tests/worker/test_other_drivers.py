@@ -170,6 +170,23 @@ async def test_a_handler_gets_the_drivers_own_connection_in_a_transaction(pool, 
     assert await admin.fetchval("select array_agg(n) from public.things") == [1]
 
 
+async def test_a_handlers_writes_and_its_completion_are_one_transaction(pool, admin):
+    await admin.execute("create table public.things (n int)")
+
+    @task(payload=None, backoff=lambda _attempt: timedelta(0))
+    async def handler(ctx: WorkerContext) -> None:
+        async with ctx.transaction() as connection:
+            await connection.execute(f"insert into things values ({ctx.job.attempts})")
+            await ctx.add_jobs([work.job(None), work.job(None)])
+            if ctx.job.attempts == 1:
+                raise ValueError("rolls back")
+
+    async with running(None, database=pool, tasks=[handler, work], poll_interval=0.05) as worker:
+        await worker.create_utils().add_job(handler)
+        await until(lambda: is_empty(admin))
+    assert await admin.fetchval("select array_agg(n) from public.things") == [2]
+
+
 async def test_run_once_works_too(pool, admin):
     from graphile_worker import WorkerOptions
 

@@ -18,7 +18,7 @@ An error of a statement is raised where the statement was yielded.
 
 
 def ask(statement: Statement[T]) -> Operation[T]:
-    """Yield one statement, so that `yield from` has the type of its answer; `yield` has none."""
+    """One statement and its answer; a bare `yield` would have the type of neither."""
     result: T = yield statement
     return result
 

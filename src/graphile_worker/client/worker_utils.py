@@ -14,6 +14,8 @@ from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.migrations.state import check_schema
+from graphile_worker.recovery.sweep import SweepResult, sweep_by_hand
+from graphile_worker.runtime.duration import Duration
 from graphile_worker.runtime.opening import Opening
 
 
@@ -137,3 +139,30 @@ class WorkerUtils(AddsJobs, ManagesJobs):
         """
         database = self._own_database("migrate")
         await migrate(database, self._setup.schema)
+
+    async def sweep_stale_workers(
+        self,
+        sweep_threshold: Duration | None = None,
+        recovery_delay: Duration | None = None,
+        dry_run: bool = False,  # noqa: FBT001, FBT002 (public signature)
+    ) -> SweepResult:
+        """Free the jobs of workers that fell silent, and of owners that never registered.
+
+        Args:
+            sweep_threshold: how long they have to be silent; default: 5 minutes.
+            recovery_delay: when the jobs may run again; default: in 30 seconds.
+            dry_run: only look.
+
+        Returns:
+            Whom it found, and how many jobs it freed; nobody while another sweep is under way.
+
+        Raises:
+            ConfigurationError: on a connection of the caller's.
+        """
+        return await sweep_by_hand(
+            self._own_database("sweep_stale_workers"),
+            self._setup.schema,
+            sweep_threshold=sweep_threshold,
+            recovery_delay=recovery_delay,
+            dry_run=dry_run,
+        )

@@ -109,7 +109,8 @@ class AsyncpgConnection:
     async def _roll_back(self, block: Transaction) -> None:
         """Never leave a transaction open: a connection that cannot roll back is given up."""
         try:
-            await block.rollback()
+            async with asyncio.timeout(CLOSE_SECONDS):  # over a dead link it would take for ever
+                await block.rollback()
         except DRIVER_ERRORS:
             drop(self.raw)
         except BaseException:
