@@ -16,7 +16,7 @@ AnyCron: TypeAlias = Cron[Any] | Crontab | str
 """One entry, or text with any number of them."""
 
 
-def parsed(crons: Iterable[object]) -> tuple[Cron[Any] | Crontab, ...]:
+def parsed(crons: AnyCron | Iterable[object]) -> tuple[Cron[Any] | Crontab, ...]:
     """What is given, its texts parsed.
 
     Raises:
@@ -24,7 +24,7 @@ def parsed(crons: Iterable[object]) -> tuple[Cron[Any] | Crontab, ...]:
             is wanted.
     """
     found: list[Cron[Any] | Crontab] = []
-    for cron in [crons] if isinstance(crons, str) else crons:
+    for cron in [crons] if isinstance(crons, str | Crontab | Cron) else crons:
         if isinstance(cron, str):
             found += parse_crontab(cron)
         elif isinstance(cron, Crontab) or _is_cron(cron):
