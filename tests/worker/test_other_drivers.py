@@ -17,8 +17,9 @@ from support.running import running, sql, until
 
 from graphile_worker import WorkerContext, task
 
-LISTENS = """select count(*) from pg_stat_activity
-             where datname = current_database() and query ilike 'listen%'"""
+LISTENS = """select count(*) from pg_stat_activity where datname = current_database()
+             and query like 'select pg_catalog.pg_notify(%'"""
+"""The worker's notification to itself is the last thing that it sends where it listens."""
 KILL = """select count(pg_terminate_backend(pid)) from pg_stat_activity
           where datname = current_database() and pid <> pg_backend_pid()"""
 
