@@ -127,7 +127,7 @@ def told(plan: Plan, figures: Figures) -> str:
     done = "never" if figures.done_after is None else f"{figures.done_after:.1f} s"
     around = ", ".join(figures.silence_after) or "no fault"
     lines = [
-        f"seed {plan.seed}: {plan.seconds:g} s, {plan.workers} × {plan.concurrency} slots",
+        f"seed {plan.seed}: {plan.seconds:g} s, {plan.workers} workers of {plan.concurrency}",
         *(f"  {count:5}  {kind}" for kind, count in sorted(figures.faults.items())),
         f"  {sum(figures.faults.values()):5}  faults",
         f"  {found.jobs:5}  jobs, {found.effects} effects",
