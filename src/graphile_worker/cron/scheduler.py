@@ -62,7 +62,7 @@ class CronScheduler:
         self._clock = clock
         self._on_tick = on_tick
         self._on_scheduled = on_scheduled
-        self._backoff = Backoff(timedelta(milliseconds=200), timedelta(seconds=60), 1.5)
+        self._backoff = Backoff(longest=timedelta(seconds=15))
         self._agenda: Agenda | None = None
         self._start: datetime | None = None
         self._ticked: datetime | None = None
