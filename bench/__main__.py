@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from bench import cron, quick
+from bench import add, cron, quick
 
-BENCHMARKS = {"quick": quick.main, "cron": cron.main}
+BENCHMARKS = {"add": add.main, "cron": cron.main, "quick": quick.main}
 
 
 def main() -> int:

@@ -9,7 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from graphile_worker.runtime.version import VERSION
+
 if TYPE_CHECKING:
+    from graphile_worker.client.operations.changing import ChangedJobs
+    from graphile_worker.client.operations.cleaning import CleanupTask
+    from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
     from graphile_worker.client.worker_utils import WorkerUtils
     from graphile_worker.cron.builder import Cron, Weekday
     from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
@@ -41,16 +46,24 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.queries.manage_jobs import Stats
+    from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
+    from graphile_worker.recovery.answers import FailureReason, JobRecoveryResult
+    from graphile_worker.recovery.options import WorkerRecoveryConfig
+    from graphile_worker.recovery.sweep import SweepResult
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
     from graphile_worker.tasks.decorator import batch_task, task
     from graphile_worker.tasks.task import Task
+    from graphile_worker.worker.health import Health, RunningJob
     from graphile_worker.worker.options import WorkerOptions
     from graphile_worker.worker.settings import WorkerShutdownConfig
     from graphile_worker.worker.worker import RunResult, Worker
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
+    "ActiveWorker",
+    "ChangedJobs",
+    "CleanupTask",
     "ConfigurationError",
     "ConnectionLostError",
     "Cron",
@@ -60,18 +73,23 @@ __all__ = [
     "CrontabFill",
     "DatabaseError",
     "DuplicateTaskError",
+    "FailureReason",
     "GraphileWorkerError",
+    "Health",
     "IncompatibleSchemaError",
     "Job",
     "JobDefinition",
     "JobKeyMode",
     "JobLostError",
     "JobNotAddedError",
+    "JobQueue",
+    "JobRecoveryResult",
     "JobScheduleFailed",
     "JobScheduleSkipped",
     "JobSpec",
     "JobState",
     "LockedJobsError",
+    "LockedWorker",
     "MigrationError",
     "MissingDependencyError",
     "NewJob",
@@ -79,16 +97,20 @@ __all__ = [
     "PermanentFailure",
     "RawJobSpec",
     "RunResult",
+    "RunningJob",
     "SchemaMissingError",
     "Snooze",
     "Stats",
+    "SweepResult",
     "SyncWorkerContext",
+    "SyncWorkerUtils",
     "Task",
     "UnknownTaskError",
     "Weekday",
     "Worker",
     "WorkerContext",
     "WorkerOptions",
+    "WorkerRecoveryConfig",
     "WorkerShutdownConfig",
     "WorkerUtils",
     "batch_task",
@@ -98,6 +120,9 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "ChangedJobs": "client.operations.changing",
+    "CleanupTask": "client.operations.cleaning",
+    "SyncWorkerUtils": "client.sync_worker_utils",
     "WorkerUtils": "client.worker_utils",
     "Cron": "cron.builder",
     "Weekday": "cron.builder",
@@ -114,11 +139,20 @@ _MODULES: Final = {
     "JobKeyMode": "jobs.spec",
     "JobSpec": "jobs.spec",
     "Stats": "queries.manage_jobs",
+    "ActiveWorker": "queries.overview",
+    "JobQueue": "queries.overview",
+    "LockedWorker": "queries.overview",
+    "FailureReason": "recovery.answers",
+    "JobRecoveryResult": "recovery.answers",
+    "WorkerRecoveryConfig": "recovery.options",
+    "SweepResult": "recovery.sweep",
     "SyncWorkerContext": "tasks.context",
     "WorkerContext": "tasks.context",
     "batch_task": "tasks.decorator",
     "task": "tasks.decorator",
     "Task": "tasks.task",
+    "Health": "worker.health",
+    "RunningJob": "worker.health",
     "WorkerOptions": "worker.options",
     "WorkerShutdownConfig": "worker.settings",
     "RunResult": "worker.worker",

@@ -27,6 +27,10 @@ PRINTED = {
         28 07:00, 29 06:00, 30 06:00
         * * * * * send_digest ?id=often {"account_id":7}
         28 00:00, 28 00:01, 28 00:02""",
+    "exactly_once": """\
+        attempt 1: written
+        attempt 2: written
+        charges: 1""",
     "job_keys": """\
         the same job: True | moved: True
         payload: three letters | moved: False

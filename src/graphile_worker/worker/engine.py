@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
+from graphile_worker.errors import DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.wakeup import Wakeup
@@ -20,6 +23,9 @@ from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
+
+CANCELLED_END_WITHIN: Final = 1.0
+"""Seconds that a cancelled handler has for its `finally` blocks."""
 
 
 class Engine:
@@ -38,25 +44,36 @@ class Engine:
         self._shutdown = environment.shutdown
         self._task_ids = task_ids
         self._wakeup = wakeup
-        self._concurrency = options.concurrency
+        self.concurrency = options.concurrency
         self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
         self._connections = [
             SteadyConnection(environment.database, name) for name in ("claim", "release")
         ]
-        self.runner = JobRunner(options, environment, task_ids, on_thread_returned=self._slot_freed)
+        self._database = environment.database
+        self._swept = False
+        self.runner = JobRunner(
+            options,
+            environment,
+            task_ids,
+            on_thread_returned=self._room_made,
+            cut_off=self._cut_off,
+        )
         self.slots = Slots(
             options.concurrency,
             self._run,
-            on_free=self._slot_freed,
+            on_free=self._room_made,
             on_never_run=self._hand_back,
         )
         self.releaser = Releaser(
             self._connections[1],
             rules.schema,
-            rules.worker_id,
+            rules.identity,
             hurries=options.database is None and options.prepared_statements,
             on_released=self._released,
             on_queue_freed=wakeup,
+        )
+        self._lost_claims = LostClaims(
+            rules.schema, rules.identity, self._connections[0], self._held
         )
         self.claimer = Claimer(
             rules,
@@ -64,7 +81,7 @@ class Engine:
             task_ids,
             wakeup,
             environment.shutdown,
-            LostClaims(rules.schema, rules.worker_id, self._connections[0], self._held),
+            self._lost_claims,
             room=self._room,
             start=self._start,
         )
@@ -99,13 +116,13 @@ class Engine:
 
     def _room(self) -> int:
         """Free slots; none while outcomes pile up, since their jobs are still ours."""
-        if self.releaser.backlog >= 2 * self._concurrency:
+        if self.releaser.backlog >= 2 * self.concurrency:
             return 0
         return self.slots.free - self.runner.abandoned_threads
 
     def _start(self, job: ClaimedJob) -> None:
-        if self._shutdown.draining.is_set():
-            # Claimed while the shutdown began: back at once, as if nobody had touched it.
+        if self._shutdown.draining.is_set() or self._swept:
+            # Claimed while the shutdown began, say: back at once, as if nobody had touched it.
             self.releaser.put(job, Unfinished(Verdict.REFUNDED, None, 0.0))
         else:
             self.slots.start(job)
@@ -119,23 +136,65 @@ class Engine:
         if self._collect_errors and isinstance(run.error, Exception):
             run.error.add_note(f"in {self.runner.describe(job)}")
             self.errors.append(run.error)
-        self.releaser.put(job, run.outcome)
+        if run.is_stored:
+            self._stored_by_handler(job, run.outcome)
+        else:
+            self.releaser.put(job, run.outcome)
+
+    def _stored_by_handler(self, job: ClaimedJob, outcome: Outcome) -> None:
+        self._released(job, outcome, lost=False)
+        if job.queue_id is not None:
+            self._wakeup()
 
     def _hand_back(self, job: ClaimedJob) -> None:
-        self.releaser.put(job, interrupted(self._retry_delay))
+        self.releaser.put(job, self._cut_off() or interrupted(self._retry_delay))
+
+    def _cut_off(self) -> Unfinished | None:
+        """What becomes of a job whose handler is cancelled now; None: nobody here cancels any."""
+        if self._swept:
+            # Most of these jobs are somebody else's by now, and this is stored for none of them.
+            return Unfinished(Verdict.REFUNDED, None, 0.0)
+        if self._shutdown.aborting.is_set():
+            return interrupted(self._retry_delay)
+        return None
+
+    @asynccontextmanager
+    async def holding_nothing(self) -> AsyncGenerator[None]:
+        """Inside, this worker holds no job, and claims none: what runs is cut off.
+
+        Waits for the database until the last outcome is stored, or known to be nobody's business.
+        """
+        async with self.claimer.turn:
+            self._swept = True
+            try:
+                self.slots.cancel_all()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CANCELLED_END_WITHIN):
+                        await self.slots.wait_idle()
+                self.abandon_running()
+                await self.releaser.wait_empty()
+                try:
+                    await self._lost_claims.give_back_all(self._database)
+                except DatabaseError as error:
+                    logger.warning("what is still locked is left to the sweepers: %s", error)
+                yield
+            finally:
+                self._swept = False
+
+    def identifier_of(self, job: ClaimedJob) -> str:
+        """The task that a job is of."""
+        return self._task_ids[job.task_id].identifier
 
     def describe(self, task: asyncio.Task[Any]) -> str | None:
         """What a task of the loop is doing, for the loop monitor."""
         job = self.slots.job_of(task)
         return None if job is None else self.runner.describe(job)
 
-    def _slot_freed(self) -> None:
-        if self.claimer.waits_for_room:
-            self._wakeup()
+    def _room_made(self) -> None:
+        self.claimer.room_made()
 
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
-        if self.claimer.waits_for_room:
-            self._wakeup()
+        self.claimer.room_made()
         if lost:
             return
         if outcome is COMPLETED:

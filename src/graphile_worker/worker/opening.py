@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import AsyncExitStack
 
 from graphile_worker.client.open_database import open_database
@@ -10,6 +9,7 @@ from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.adopt import adopt
 from graphile_worker.migrations.runner import migrate
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.duration import duration
 from graphile_worker.worker.run_job import check_executors
 from graphile_worker.worker.settings import RESERVED_CONNECTIONS, WorkerSettings
@@ -34,7 +34,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
         await task_ids.register(database)
         return Worker(
             options,
-            worker_id=f"graphile_worker_{secrets.token_hex(9)}",
+            identity=WorkerIdentity(),
             database=database,
             direct=direct,
             task_ids=task_ids,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,23 +13,27 @@ from typing import Any, Final
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
-from graphile_worker.errors import ConfigurationError
+from graphile_worker.errors import ConfigurationError, DatabaseError
+from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import ClaimRules
 from graphile_worker.worker.crons import cron_scheduler
-from graphile_worker.worker.engine import Engine
+from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
+from graphile_worker.worker.health import Health, Parts, stopped
 from graphile_worker.worker.loop_monitor import LoopMonitor
+from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
+from graphile_worker.worker.schema_guard import SchemaGuard
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
 
-_CANCELLED_END_WITHIN: Final = 1.0
-"""Seconds that a cancelled handler has for its `finally` blocks."""
 _STORED_WITHIN: Final = 5.0
 """Seconds that the last outcomes have to reach the database."""
 
@@ -54,14 +58,13 @@ class Worker:
         self,
         options: WorkerSettings,
         *,
-        worker_id: str,
+        identity: WorkerIdentity,
         database: Database,
         direct: Database,
         task_ids: TaskIds,
         resources: AsyncExitStack,
     ) -> None:
-        self.worker_id = worker_id
-        """In `locked_by` of the jobs this worker holds."""
+        self._identity = identity
         self._options = options
         self._schema = Schema(options.schema)
         self._database = database
@@ -69,9 +72,17 @@ class Worker:
         self._task_ids = task_ids
         self._resources = resources
         self._shutdown = ShutdownSignal()
+        self._unusable: DatabaseError | None = None
+        self._guard = SchemaGuard(database, self._schema, on_unusable=self._cannot_go_on)
+        self._parts: Parts | None = None
         self._wakeup = Wakeup()
         self._ended = asyncio.Event()
         self._ended.set()
+
+    @property
+    def worker_id(self) -> str:
+        """In `locked_by` of the jobs this worker holds; another one after it was swept."""
+        return self._identity.id
 
     async def run(self) -> None:
         """Run jobs as they come, until a shutdown is asked for.
@@ -81,12 +92,18 @@ class Worker:
 
         Raises:
             ConfigurationError: a run of this worker is already under way.
+            DatabaseError: the worker could not be registered.
+            IncompatibleSchemaError: another program migrated the schema to a revision that this
+                version cannot work with; the worker has drained first.
+            SchemaMissingError: somebody dropped it.
         """
         config = self._options.shutdown_config()
         with contextlib.ExitStack() as stack:
             if config.listen_os_shutdown_signals:
                 stack.enter_context(shutdown_on_signals(self.request_shutdown, self._abort))
             await self._protected(self._serve(config.shutdown_signal))
+        if self._unusable is not None:
+            raise self._unusable
 
     async def run_once(self, *, raise_on_failure: bool = False) -> RunResult:
         """Run everything that is due, and what falls due meanwhile; no LISTEN, no polling.
@@ -114,7 +131,25 @@ class Worker:
     def create_utils(self) -> WorkerUtils:
         """Utils on the worker's own pool; they end with the worker."""
         return WorkerUtils(
-            self._database, schema=self._schema, use_local_time=self._options.use_local_time
+            self._database,
+            schema=self._schema,
+            use_local_time=self._options.use_local_time,
+            known_tasks=self._task_ids.identifiers,
+        )
+
+    def health(self) -> Health:
+        """How the worker is doing; asks nobody, and may be called as often as one likes."""
+        if self._parts is None:
+            in_thread = beats_in_thread(self._options)
+            return stopped(
+                worker_id=self.worker_id,
+                slots=self._options.concurrency,
+                heartbeat_in_thread=in_thread,
+            )
+        return self._parts.health(
+            worker_id=self.worker_id,
+            shutdown=self._shutdown.state,
+            local_time=self._options.use_local_time,
         )
 
     async def aclose(self) -> None:
@@ -122,6 +157,11 @@ class Worker:
         self.request_shutdown()
         await self._ended.wait()
         await self._resources.aclose()
+
+    def _cannot_go_on(self, error: DatabaseError) -> None:
+        logger.error("stopping: %s", error)
+        self._unusable = error
+        self.request_shutdown()
 
     def _abort(self) -> None:
         self._shutdown.abort()
@@ -149,11 +189,19 @@ class Worker:
         engine = self._engine()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
-            await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            membership = await stack.enter_async_context(self._membership(engine))
+            listener = self._listener()
+            stack.enter_context(self._shown(engine, membership, monitor, listener))
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            services = [group.create_task(engine.releaser.run(), name="release")]
-            if self._options.use_notification_delivery:
-                listener = Listener(self._direct, self._wakeup)
+            services = [
+                group.create_task(engine.releaser.run(), name="release"),
+                group.create_task(membership.run(), name="membership"),
+            ]
+            if self._options.recovery_config().enabled:
+                services.append(group.create_task(self._sweeper().run(), name="sweep"))
+            services.append(group.create_task(self._guard.run(), name="schema"))
+            if listener is not None:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
@@ -177,15 +225,21 @@ class Worker:
         engine = self._engine(collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
-            await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            membership = await stack.enter_async_context(self._membership(engine))
+            stack.enter_context(self._shown(engine, membership, monitor, None))
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            releasing = group.create_task(engine.releaser.run(), name="release")
+            services = [
+                group.create_task(engine.releaser.run(), name="release"),
+                group.create_task(membership.run(), name="membership"),
+            ]
             try:
                 await engine.claimer.run_until_empty(lambda: engine.is_idle)
                 await engine.report_unknown_tasks()
             finally:
                 await self._end(engine, None)
-            releasing.cancel()
+            for service in services:
+                service.cancel()
         return engine
 
     async def _schedule_crons(self) -> None:
@@ -207,7 +261,7 @@ class Worker:
             for job in engine.slots.running:
                 logger.warning("job %s: interrupted by the shutdown", job.id)
             engine.slots.cancel_all()
-            await _within(_CANCELLED_END_WITHIN, engine.slots.wait_idle())
+            await _within(CANCELLED_END_WITHIN, engine.slots.wait_idle())
         engine.abandon_running()
         if claiming is not None:
             await asyncio.wait([claiming], timeout=_STORED_WITHIN)
@@ -219,10 +273,39 @@ class Worker:
                 [job.id for job in engine.releaser.unreleased],
             )
 
+    @contextlib.contextmanager
+    def _shown(
+        self,
+        engine: Engine,
+        membership: Membership,
+        monitor: LoopMonitor,
+        listener: Listener | None,
+    ) -> Generator[None]:
+        """Inside, `health()` tells of these."""
+        self._parts = Parts(
+            engine=engine, membership=membership, monitor=monitor, listener=listener
+        )
+        try:
+            yield
+        finally:
+            self._parts = None
+
+    def _listener(self) -> Listener | None:
+        if not self._options.use_notification_delivery:
+            return None
+        return Listener(self._direct, self._identity, self._wakeup, on_migrated=self._guard.look)
+
+    def _membership(self, engine: Engine) -> Membership:
+        return Membership(self._options, self._identity, self._direct, engine)
+
+    def _sweeper(self) -> Sweeper:
+        config = self._options.recovery_config()
+        return Sweeper(self._database, self._identity, Sweep(schema=self._schema, config=config))
+
     def _engine(self, *, collect_errors: bool = False) -> Engine:
         options = self._options
         environment = Environment(
-            worker_id=self.worker_id,
+            identity=self._identity,
             schema=options.schema,
             database=self._database,
             utils=self.create_utils(),
@@ -233,7 +316,7 @@ class Worker:
         flags = list(options.forbidden_flags)
         rules = ClaimRules(
             schema=self._schema,
-            worker_id=self.worker_id,
+            identity=self._identity,
             forbidden_flags=flags or None,
             use_local_time=options.use_local_time,
             poll_interval=seconds(options.poll_interval),
