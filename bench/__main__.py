@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from bench import quick
+from bench import add, quick
 
-BENCHMARKS = {"quick": quick.main}
+BENCHMARKS = {"add": add.main, "quick": quick.main}
 
 
 def main() -> int:

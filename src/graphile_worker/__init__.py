@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 from graphile_worker.runtime.version import VERSION
 
 if TYPE_CHECKING:
+    from graphile_worker.client.operations.changing import ChangedJobs
+    from graphile_worker.client.operations.cleaning import CleanupTask
+    from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
     from graphile_worker.client.worker_utils import WorkerUtils
+    from graphile_worker.cron.builder import Cron, Weekday
+    from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
+    from graphile_worker.cron.fill import CrontabFill
+    from graphile_worker.cron.parser import parse_crontab
     from graphile_worker.errors import (
         ConfigurationError,
         ConnectionLostError,
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.queries.manage_jobs import Stats
+    from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
     from graphile_worker.recovery.answers import FailureReason, JobRecoveryResult
     from graphile_worker.recovery.options import WorkerRecoveryConfig
     from graphile_worker.recovery.sweep import SweepResult
@@ -53,9 +61,16 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "ActiveWorker",
+    "ChangedJobs",
+    "CleanupTask",
     "ConfigurationError",
     "ConnectionLostError",
+    "Cron",
+    "CronJobKeyMode",
+    "Crontab",
     "CrontabError",
+    "CrontabFill",
     "DatabaseError",
     "DuplicateTaskError",
     "FailureReason",
@@ -67,12 +82,14 @@ __all__ = [
     "JobKeyMode",
     "JobLostError",
     "JobNotAddedError",
+    "JobQueue",
     "JobRecoveryResult",
     "JobScheduleFailed",
     "JobScheduleSkipped",
     "JobSpec",
     "JobState",
     "LockedJobsError",
+    "LockedWorker",
     "MigrationError",
     "MissingDependencyError",
     "NewJob",
@@ -86,8 +103,10 @@ __all__ = [
     "Stats",
     "SweepResult",
     "SyncWorkerContext",
+    "SyncWorkerUtils",
     "Task",
     "UnknownTaskError",
+    "Weekday",
     "Worker",
     "WorkerContext",
     "WorkerOptions",
@@ -95,12 +114,22 @@ __all__ = [
     "WorkerShutdownConfig",
     "WorkerUtils",
     "batch_task",
+    "parse_crontab",
     "task",
     "task_ref",
 ]
 
 _MODULES: Final = {
+    "ChangedJobs": "client.operations.changing",
+    "CleanupTask": "client.operations.cleaning",
+    "SyncWorkerUtils": "client.sync_worker_utils",
     "WorkerUtils": "client.worker_utils",
+    "Cron": "cron.builder",
+    "Weekday": "cron.builder",
+    "CronJobKeyMode": "cron.crontab",
+    "Crontab": "cron.crontab",
+    "CrontabFill": "cron.fill",
+    "parse_crontab": "cron.parser",
     "JobDefinition": "jobs.definition",
     "task_ref": "jobs.definition",
     "Job": "jobs.job",
@@ -110,6 +139,9 @@ _MODULES: Final = {
     "JobKeyMode": "jobs.spec",
     "JobSpec": "jobs.spec",
     "Stats": "queries.manage_jobs",
+    "ActiveWorker": "queries.overview",
+    "JobQueue": "queries.overview",
+    "LockedWorker": "queries.overview",
     "FailureReason": "recovery.answers",
     "JobRecoveryResult": "recovery.answers",
     "WorkerRecoveryConfig": "recovery.options",

@@ -391,6 +391,8 @@ async def test_a_link_that_dies_in_the_midst_costs_the_run_its_timeout_and_no_mo
 
             await until(ended)
             relay.thaw()
-            row = await until(lambda: ledger.fetchrow(f"select * from {JOBS} where locked_by is null"))
+            row = await until(
+                lambda: ledger.fetchrow(f"select * from {JOBS} where locked_by is null")
+            )
     assert row["last_error"] == "TimeoutError: 0.5 s"
     assert await entries(ledger) == []

@@ -52,8 +52,10 @@ def context(
 class _Nothing:
     """Stands for the database of a context without one."""
 
-    def __getattr__(self, name: str) -> Any:
+    def _refuse(self) -> Any:
         raise ConfigurationError("this context has no database; give it one: context(utils=…)")
+
+    run = connection = dedicated = aclose = property(_refuse)
 
 
 _nothing = cast("Database", _Nothing())

@@ -78,8 +78,13 @@ class Claimer:
         """When one was answered last, on the monotonic clock."""
         self.turn = asyncio.Lock()
         """Held while a claim is under way; who takes it keeps claims from being sent."""
-        self.waits_for_room = False
-        """Set while a finished job is a reason to wake up."""
+        self._waits_for_room = False
+
+    def room_made(self) -> None:
+        """A slot is free or an outcome stored: a reason to wake up only while room is missing."""
+        if self._waits_for_room:
+            self._waits_for_room = False
+            self._wakeup()
 
     async def run(self) -> None:
         """Claim until the worker drains, through any outage of the database.
@@ -118,18 +123,18 @@ class Claimer:
                 empty_claims += 1
             else:
                 empty_claims = 0
-                self.waits_for_room = True
+                self._waits_for_room = True
                 await self._wakeup.wait(self._rules.poll_interval)
-                self.waits_for_room = False
+                self._waits_for_room = False
 
     async def _claim_into_room(self) -> int | None:
         """Claim once and start what came; None when there was no room, after waiting for some."""
         room = self._room()
         if room <= 0:
             # Whatever makes room wakes us while this is set, so there is no need to poll.
-            self.waits_for_room = True
+            self._waits_for_room = True
             await self._wakeup.wait()
-            self.waits_for_room = False
+            self._waits_for_room = False
             return None
         jobs = await self._claim(batch_size(room))
         for job in jobs:

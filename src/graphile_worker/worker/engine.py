@@ -55,13 +55,13 @@ class Engine:
             options,
             environment,
             task_ids,
-            on_thread_returned=self._slot_freed,
+            on_thread_returned=self._room_made,
             cut_off=self._cut_off,
         )
         self.slots = Slots(
             options.concurrency,
             self._run,
-            on_free=self._slot_freed,
+            on_free=self._room_made,
             on_never_run=self._hand_back,
         )
         self.releaser = Releaser(
@@ -190,13 +190,11 @@ class Engine:
         job = self.slots.job_of(task)
         return None if job is None else self.runner.describe(job)
 
-    def _slot_freed(self) -> None:
-        if self.claimer.waits_for_room:
-            self._wakeup()
+    def _room_made(self) -> None:
+        self.claimer.room_made()
 
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
-        if self.claimer.waits_for_room:
-            self._wakeup()
+        self.claimer.room_made()
         if lost:
             return
         if outcome is COMPLETED:

@@ -24,6 +24,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
     registry = options.registry()
     registry.resolve()
     check_executors(registry)
+    options.crontabs()
     schema = Schema(options.schema)
     async with AsyncExitStack() as stack:
         database = await _open(options, stack)

@@ -92,8 +92,9 @@ class Releaser:
     def put(self, job: ClaimedJob, outcome: Outcome) -> None:
         """Store what became of a job, soon."""
         self._waiting.append((job, outcome))
-        self._empty.clear()
-        self._wakeup()
+        if len(self._waiting) == 1:  # whoever takes the list takes all of it
+            self._empty.clear()
+            self._wakeup()
 
     async def wait_empty(self) -> None:
         """Wait until all is stored."""

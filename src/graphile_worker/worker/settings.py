@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from graphile_worker.cron import entries
+from graphile_worker.cron.crontab import Crontab
+from graphile_worker.cron.entries import AnyCron
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.spec import JobSpec
@@ -62,8 +65,9 @@ class WorkerSettings:
     database_url: str | None = None
     """Any URL libpq takes, or `embedded:` for a PostgreSQL that comes along."""
     database: Any = None
-    """Instead of a URL: an asyncpg pool of the caller's, who also closes it. It needs
-    `max_size` of at least 5: the worker keeps four of its connections, see `max_pg_conn`."""
+    """Instead of a URL: an asyncpg pool, psycopg `AsyncConnectionPool` or SQLAlchemy `AsyncEngine`
+    of the caller's, who also closes it. It needs room for at least 5 connections: the worker keeps
+    four of them, see `max_pg_conn`."""
     direct_database_url: str | None = None
     """Where LISTEN and the heartbeat connect, for set-ups whose `database_url` leads to a pooler in
     transaction mode. Default: `database_url`."""
@@ -87,6 +91,9 @@ class WorkerSettings:
     """Turn off behind a pooler in transaction mode that does not know them."""
     forbidden_flags: Iterable[str] = ()
     """Jobs with one of these flags are left for other workers."""
+    crons: Iterable[AnyCron] = ()
+    """Recurring jobs: `Cron`, `Crontab`, or crontab text. Each has its job of a minute once,
+    however many workers have it."""
     extensions: Iterable[object] = ()
     """Objects for handlers (`ctx.get_ext(Type)`), at most one of each type."""
     shutdown: WorkerShutdownConfig | None = None
@@ -157,6 +164,10 @@ class WorkerSettings:
         given = _given_once("recovery", self.recovery, single)
         return self.recovery or WorkerRecoveryConfig(**given)
 
+    def crontabs(self) -> list[Crontab]:
+        """The entries of `crons`, those of the builder built."""
+        return entries.built(entries.parsed(self.crons))
+
     def extensions_by_type(self) -> dict[type, object]:
         """The extensions as handlers ask for them."""
         found: dict[type, object] = {}
@@ -173,6 +184,7 @@ class WorkerSettings:
         JobSpec(flags=self.forbidden_flags)
         for name in ("tasks", "forbidden_flags", "extensions"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "crons", entries.parsed(self.crons))
 
     def _check_numbers(self) -> None:
         _at_least("concurrency", self.concurrency, 1)

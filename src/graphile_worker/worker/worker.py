@@ -21,6 +21,7 @@ from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import ClaimRules
+from graphile_worker.worker.crons import cron_scheduler
 from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
 from graphile_worker.worker.health import Health, Parts, stopped
 from graphile_worker.worker.loop_monitor import LoopMonitor
@@ -130,7 +131,10 @@ class Worker:
     def create_utils(self) -> WorkerUtils:
         """Utils on the worker's own pool; they end with the worker."""
         return WorkerUtils(
-            self._database, schema=self._schema, use_local_time=self._options.use_local_time
+            self._database,
+            schema=self._schema,
+            use_local_time=self._options.use_local_time,
+            known_tasks=self._task_ids.identifiers,
         )
 
     def health(self) -> Health:
@@ -201,12 +205,14 @@ class Worker:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
+            crons = group.create_task(self._schedule_crons(), name="cron")
             await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id)
             claiming = group.create_task(engine.claimer.run(), name="claim")
             try:
                 await self._shutdown.draining.wait()
             finally:
+                crons.cancel()
                 # Also when a service failed: nothing more is claimed, and jobs go back.
                 self.request_shutdown()
                 await self._end(engine, claiming)
@@ -235,6 +241,12 @@ class Worker:
             for service in services:
                 service.cancel()
         return engine
+
+    async def _schedule_crons(self) -> None:
+        """Add the recurring jobs until the worker drains; at once done where there are none."""
+        if self._options.crons:
+            registry = self._options.registry()
+            await cron_scheduler(self._options, self._schema, self._database, registry).run()
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
         await (trigger.wait() if isinstance(trigger, asyncio.Event) else trigger)
