@@ -92,9 +92,7 @@ async def run(plan: Plan) -> Figures:
         findings=findings,
         seconds=time.monotonic() - started,
         silence=(after - before).total_seconds(),
-        silence_after=[
-            kind for at, kind in faults.history if before - _RECENT <= at <= after
-        ],
+        silence_after=[kind for at, kind in faults.history if before - _RECENT <= at <= after],
         done_after=done_after,
         exit_codes=codes,
         surprises=fleet.surprises,

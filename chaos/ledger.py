@@ -92,10 +92,15 @@ class Ledger:
         numbers = list(range(first, first + batch))
         names = [name for name, weight in _KINDS for _ in range(weight)]
         kinds = self._dice.choices(names, k=batch)
-        queues = [f"q{n % _QUEUES}" if kind == "serial" else None for n, kind in zip(numbers, kinds, strict=True)]
+        queues = [
+            f"q{n % _QUEUES}" if kind == "serial" else None
+            for n, kind in zip(numbers, kinds, strict=True)
+        ]
         async with self._connection() as connection:
             # The answer of the last try may have been lost with its connection.
-            there = await connection.fetchval("select exists (select from added where n = $1)", first)
+            there = await connection.fetchval(
+                "select exists (select from added where n = $1)", first
+            )
             if not there:
                 await connection.execute(_ADD, numbers, kinds, queues)
         self._next += batch
