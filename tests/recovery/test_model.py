@@ -225,7 +225,7 @@ class Fleet(RuleBasedStateMachine):
     def let_time_pass(self, minutes: int) -> None:
         ago = timedelta(minutes=minutes)
         for table, columns in (
-            ("_private_jobs", ("run_at", "locked_at")),
+            ("_private_jobs", ("run_at", "locked_at", "updated_at")),
             ("_private_job_queues", ("locked_at",)),
             ("_private_workers", ("last_heartbeat_at",)),
         ):

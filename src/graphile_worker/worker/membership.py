@@ -111,7 +111,7 @@ def _metadata(options: WorkerSettings) -> str:
             "pid": os.getpid(),
             "started_at": datetime.now(UTC).isoformat(),
             "tasks": sorted(options.registry()),
-            "crons": [],
+            "crons": [crontab.identifier for crontab in options.crontabs()],
             "concurrency": options.concurrency,
             "max_pg_conn": options.max_pg_conn if options.database is None else None,
         }
