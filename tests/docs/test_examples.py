@@ -69,6 +69,10 @@ PRINTED = {
         SIGTERM
         the handler tidies up
         stopped""",
+    "streaming": """\
+        added: 12000
+        again: 12000
+        waiting: 12000""",
     "task_classes": """\
         resize: cat.png to 640 pixels""",
     "threads_and_processes": """\
@@ -81,6 +85,9 @@ PRINTED = {
         hang: scheduled, attempts 1, error: TimeoutError: 0.1 s
         poll: scheduled, attempts 0, error: None
         import_file: failed, attempts 25, error: cat.png is not a CSV file""",
+    "transactional_enqueue": """\
+        no order, no job: True
+        shipping order 1""",
 }
 
 UNORDERED = {"payload_types", "threads_and_processes", "retries"}
