@@ -15,6 +15,7 @@ from graphile_worker.cli.loop import run_on_fastest_loop
 from graphile_worker.cli.output import print_json
 from graphile_worker.cli.run_flags import RunFlags, merge, run_flags
 from graphile_worker.cli.settings import Command, Settings
+from graphile_worker.hooks.reasons import ShutdownReason
 from graphile_worker.worker.options import WorkerOptions
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.worker import RunResult, Worker
@@ -114,7 +115,7 @@ class _Stop:
         if self.worker is None:
             self.abort()
         else:
-            self.worker.request_shutdown()
+            self.worker.request_shutdown(ShutdownReason.SIGNAL)
 
     def abort(self) -> None:
         """Stop now; a worker hands its running jobs back before it lets go."""

@@ -17,6 +17,8 @@ from graphile_worker.errors import (
     JobNotAddedError,
     JobScheduleFailed,
 )
+from graphile_worker.hooks.registry import HookRegistry
+from graphile_worker.hooks.scheduling import schedule, schedule_batch, schedule_many
 from graphile_worker.jobs.definition import JobDefinition, TaskClass, as_definition
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.jobs.new_job import NewJob, RawJobSpec
@@ -56,8 +58,10 @@ class WorkerUtils:
         *,
         schema: str | Schema = "graphile_worker",
         use_local_time: bool = False,
+        hooks: HookRegistry | None = None,
     ) -> None:
         self._database = database
+        self._hooks = hooks
         self._schema = schema if isinstance(schema, Schema) else Schema(schema)
         self._use_local_time = use_local_time
         self._owns_database = False
@@ -71,6 +75,7 @@ class WorkerUtils:
         max_pg_conn: int = 5,
         prepared_statements: bool = True,
         use_local_time: bool = False,
+        hooks: HookRegistry | None = None,
     ) -> Opening[WorkerUtils]:
         """Open a pool and check that the schema is there.
 
@@ -80,6 +85,7 @@ class WorkerUtils:
             max_pg_conn: the most connections the pool opens, at least 1.
             prepared_statements: False behind a pooler in transaction mode.
             use_local_time: jobs without `run_at` get this process's time, not the database's.
+            hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
 
         Returns:
             `async with WorkerUtils.connect(url) as utils`, or `await` and `aclose` it.
@@ -100,7 +106,7 @@ class WorkerUtils:
             except BaseException:
                 await database.aclose()
                 raise
-            utils = cls(database, schema=quoted, use_local_time=use_local_time)
+            utils = cls(database, schema=quoted, use_local_time=use_local_time, hooks=hooks)
             utils._owns_database = True
             return utils
 
@@ -172,7 +178,8 @@ class WorkerUtils:
         payload = list(items)
         if not payload:
             raise JobScheduleFailed("a batch job needs at least one item")
-        return await self._add(as_definition(task).job(payload, spec))
+        job = schedule_batch(self._hooks, as_definition(task).job(payload, spec))
+        return await self._store(job)
 
     @overload
     async def add_jobs(self, task: Iterable[NewJob], /) -> list[Job]: ...
@@ -255,6 +262,9 @@ class WorkerUtils:
         return await self._database.run(managing.stats(self._schema))
 
     async def _add(self, job: NewJob) -> Job:
+        return await self._store(schedule(self._hooks, job))
+
+    async def _store(self, job: NewJob) -> Job:
         key = given(job.spec.job_key)
         try:
             added = await self._database.run(adding.add_job(self._schema, self._timed(job)))
@@ -267,9 +277,9 @@ class WorkerUtils:
         return added
 
     async def _add_many(self, jobs: Sequence[NewJob]) -> list[Job]:
+        jobs = [self._timed(job) for job in schedule_many(self._hooks, jobs)]
         if not jobs:
             return []
-        jobs = [self._timed(job) for job in jobs]
         split = waves(jobs)
         added: list[Job | None] = [None] * len(jobs)
         async with self._database.connection() as connection, connection.transaction():

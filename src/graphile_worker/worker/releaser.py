@@ -153,7 +153,7 @@ class Releaser:
         safe = Unfinished(end.verdict, _UNSTORABLE + ascii(str(error)))
         statement = release_unfinished(self._schema, worker_id=self._worker_id, jobs=[(job, safe)])
         stored, ambiguous = await self._persist(statement)
-        self._stored([(job, end)], stored, ambiguous=ambiguous)
+        self._stored([(job, safe)], stored, ambiguous=ambiguous)
 
     async def _persist(
         self, statement: Statement[dict[int, bool]], *, waits_for_locks: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import logging
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from graphile_worker.runtime.duration import duration
 from graphile_worker.runtime.shutdown import ShutdownState
 from graphile_worker.tasks.batch_results import batch_outcome
 from graphile_worker.tasks.context import Environment, SyncWorkerContext, WorkerContext
-from graphile_worker.tasks.error_text import error_text
+from graphile_worker.tasks.error_text import error_text, storable
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.tasks.task import Task
 from graphile_worker.worker.call_result import CallResult, Raised
@@ -48,8 +49,11 @@ def check_executors(registry: TaskRegistry) -> None:
 class Run:
     """How a run ended, and what was raised, if anything."""
 
-    outcome: Outcome
+    outcome: Outcome | None
+    """None: a hook wants the job left as it is, locked."""
     error: BaseException | None = None
+    was_cut_off: bool = False
+    """The worker's shutdown did not wait for its end."""
 
 
 _DONE = Run(COMPLETED)
@@ -101,10 +105,33 @@ class JobRunner:
             return await self._call(task, job)
         except asyncio.CancelledError as error:
             if self._environment.shutdown.state is ShutdownState.ABORTING:
-                return Run(interrupted(self._retry_delay))
+                return self.cut_off(error)
             return self._failed(task, job, error)
         except BaseException as error:  # noqa: BLE001 (a handler may raise anything)
             return self._failed(task, job, error)
+
+    def cut_off(self, error: BaseException | None = None) -> Run:
+        """The run of a job for whose end the shutdown did not wait."""
+        return Run(interrupted(self._retry_delay), error, was_cut_off=True)
+
+    def fail(self, job: ClaimedJob, reason: str, *, instead_of: Run | None = None) -> Run:
+        """A run that hooks made a failure.
+
+        Args:
+            job: the job.
+            reason: stored as it is.
+            instead_of: how the run would have ended. If that is a failure too, it stays one of its
+                kind, and only the reason is another.
+        """
+        reason = storable(reason)
+        ended = None if instead_of is None else instead_of.outcome
+        if isinstance(ended, Unfinished) and ended.verdict is not Verdict.REFUNDED:
+            outcome = dataclasses.replace(ended, error=reason)
+        else:
+            task = self._task_ids[job.task_id]
+            outcome = _with_backoff(Unfinished(Verdict.SPENT, reason), task, job)
+        _log_failure(self.describe(job), job, reason)
+        return Run(outcome, JobFailedError(reason))
 
     def describe(self, job: ClaimedJob) -> str:
         """How a job is called in warnings."""
@@ -172,7 +199,7 @@ class JobRunner:
     def _failed(self, task: Task[Any], job: ClaimedJob, error: BaseException) -> Run:
         match error:
             case Snooze():
-                return Run(Unfinished(Verdict.REFUNDED, None, _bounded(error.delay)))
+                return Run(Unfinished(Verdict.REFUNDED, None, _bounded(error.delay)), error)
             case PermanentFailure():
                 outcome = Unfinished(Verdict.EXHAUSTED, error_text(error))
             case _:
@@ -193,7 +220,7 @@ def _path_of(task: Task[Any]) -> TaskPath:
 
 
 class JobFailedError(Exception):
-    """Stands for failed items of a batch where no single exception does."""
+    """Stands for failed items of a batch, or for a hook's reason, where no exception does."""
 
 
 async def _within(limit: float, handler: Any) -> Any:

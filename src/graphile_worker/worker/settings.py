@@ -11,6 +11,7 @@ from typing import Any
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
 from graphile_worker.jobs.spec import JobSpec
 from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.tasks.registry import TaskRegistry
@@ -88,6 +89,13 @@ class WorkerSettings:
     """Jobs with one of these flags are left for other workers."""
     extensions: Iterable[object] = ()
     """Objects for handlers (`ctx.get_ext(Type)`), at most one of each type."""
+    plugins: Iterable[Plugin] = ()
+    """Objects that register handlers of events; asked once, in order, after `hooks`."""
+    hooks: HookRegistry | None = None
+    """Handlers of events, as they are registered when `init()` makes the worker."""
+    hook_timeout: Duration = timedelta(seconds=10)
+    """How long each handler of an event may take, more than 0. One that takes longer is cancelled
+    and logged; if it is an interceptor's, its job fails."""
     shutdown: WorkerShutdownConfig | None = None
     """How the worker stops; or the four options below, one by one."""
     listen_os_shutdown_signals: bool | None = None
@@ -155,8 +163,12 @@ class WorkerSettings:
 
     def _freeze_collections(self) -> None:
         JobSpec(flags=self.forbidden_flags)
-        for name in ("tasks", "forbidden_flags", "extensions"):
+        for name in ("tasks", "forbidden_flags", "extensions", "plugins"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        for plugin in self.plugins:
+            check_plugin(plugin)
+        if self.hooks is not None and not isinstance(self.hooks, HookRegistry):
+            raise ConfigurationError(f"hooks must be a HookRegistry, got {self.hooks!r}")
 
     def _check_numbers(self) -> None:
         _at_least("concurrency", self.concurrency, 1)
@@ -167,9 +179,8 @@ class WorkerSettings:
 
     def _check_durations(self) -> None:
         set_field = object.__setattr__
-        set_field(
-            self, "poll_interval", duration("poll_interval", self.poll_interval, positive=True)
-        )
+        for name in ("poll_interval", "hook_timeout"):
+            set_field(self, name, duration(name, getattr(self, name), positive=True))
         for name in (
             "shutdown_grace_period",
             "shutdown_interrupted_job_retry_delay",

@@ -7,13 +7,16 @@ import contextlib
 import logging
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.hooks.dispatch import Hooks
+from graphile_worker.hooks.reasons import ShutdownReason
+from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
@@ -24,6 +27,7 @@ from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.task_ids import TaskIds
+from graphile_worker.worker.worker_events import run_told
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +61,8 @@ class Worker:
         database: Database,
         direct: Database,
         task_ids: TaskIds,
+        registry: HookRegistry,
+        hooks: Hooks,
         resources: AsyncExitStack,
     ) -> None:
         self.worker_id = worker_id
@@ -66,6 +72,9 @@ class Worker:
         self._database = database
         self._direct = direct
         self._task_ids = task_ids
+        self._registry = registry
+        self._hooks = hooks
+        self._shutdown_reason: ShutdownReason | None = None
         self._resources = resources
         self._shutdown = ShutdownSignal()
         self._wakeup = Wakeup()
@@ -84,8 +93,8 @@ class Worker:
         config = self._options.shutdown_config()
         with contextlib.ExitStack() as stack:
             if config.listen_os_shutdown_signals:
-                stack.enter_context(shutdown_on_signals(self.request_shutdown, self._abort))
-            await self._protected(self._serve(config.shutdown_signal))
+                stack.enter_context(shutdown_on_signals(self._signalled, self._abort))
+            await self._protected(self._serve_told(config.shutdown_signal))
 
     async def run_once(self, *, raise_on_failure: bool = False) -> RunResult:
         """Run everything that is due, and what falls due meanwhile; no LISTEN, no polling.
@@ -102,18 +111,25 @@ class Worker:
             raise ExceptionGroup(f"{len(engine.errors)} runs failed", engine.errors)
         return RunResult(engine.completed, engine.failed, engine.retried)
 
-    def request_shutdown(self) -> None:
+    def request_shutdown(self, reason: ShutdownReason = ShutdownReason.GRACEFUL) -> None:
         """Take no more jobs; `run` returns when those running have ended, or the grace period.
 
         Idempotent. To be called on the worker's event loop.
+
+        Args:
+            reason: what `WorkerShutdown` hooks are told; the first call's counts.
         """
+        self._shutdown_reason = self._shutdown_reason or reason
         self._shutdown.drain()
         self._wakeup()
 
     def create_utils(self) -> WorkerUtils:
         """Utils on the worker's own pool; they end with the worker."""
         return WorkerUtils(
-            self._database, schema=self._schema, use_local_time=self._options.use_local_time
+            self._database,
+            schema=self._schema,
+            use_local_time=self._options.use_local_time,
+            hooks=self._registry,
         )
 
     async def aclose(self) -> None:
@@ -121,6 +137,9 @@ class Worker:
         self.request_shutdown()
         await self._ended.wait()
         await self._resources.aclose()
+
+    def _signalled(self) -> None:
+        self.request_shutdown(ShutdownReason.SIGNAL)
 
     def _abort(self) -> None:
         self._shutdown.abort()
@@ -144,8 +163,18 @@ class Worker:
         finally:
             self._ended.set()
 
+    async def _serve_told(self, trigger: ShutdownTrigger | None) -> Engine:
+        async with run_told(
+            self._hooks,
+            self._database,
+            self.worker_id,
+            self._options,
+            lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
+        ):
+            return await self._serve(trigger)
+
     async def _serve(self, trigger: ShutdownTrigger | None) -> Engine:
-        engine = self._engine()
+        engine = self._engine(self._hooks)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
             await stack.enter_async_context(LoopMonitor(describe=engine.describe))
@@ -171,7 +200,8 @@ class Worker:
         return engine
 
     async def _drain_queue(self, *, raise_on_failure: bool) -> Engine:
-        engine = self._engine(collect_errors=raise_on_failure)
+        hooks = replace(self._hooks, job_fetch=None)
+        engine = self._engine(hooks, collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
             await stack.enter_async_context(LoopMonitor(describe=engine.describe))
@@ -199,7 +229,7 @@ class Worker:
                 logger.warning("job %s: interrupted by the shutdown", job.id)
             engine.slots.cancel_all()
             await _within(_CANCELLED_END_WITHIN, engine.slots.wait_idle())
-        engine.abandon_running()
+        await engine.abandon_running()
         if claiming is not None:
             await asyncio.wait([claiming], timeout=_STORED_WITHIN)
             claiming.cancel()
@@ -210,7 +240,7 @@ class Worker:
                 [job.id for job in engine.releaser.unreleased],
             )
 
-    def _engine(self, *, collect_errors: bool = False) -> Engine:
+    def _engine(self, hooks: Hooks, *, collect_errors: bool = False) -> Engine:
         options = self._options
         environment = Environment(
             worker_id=self.worker_id,
@@ -235,6 +265,7 @@ class Worker:
             environment,
             self._task_ids,
             self._wakeup,
+            hooks,
             collect_errors=collect_errors,
         )
 

@@ -1,0 +1,240 @@
+"""The events of the jobs that one run works on: when each is told, or asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from graphile_worker.hooks.answers import Answer, JobRecoveryResult, Recovery
+from graphile_worker.hooks.dispatch import Hooks
+from graphile_worker.hooks.events import (
+    AfterJobRun,
+    BeforeJobRun,
+    JobComplete,
+    JobFail,
+    JobFetch,
+    JobInterrupted,
+    JobLost,
+    JobPermanentlyFail,
+    JobRecovery,
+    JobSnoozed,
+    JobStart,
+)
+from graphile_worker.hooks.handlers import O, Observers
+from graphile_worker.hooks.reasons import FailureReason
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.job import Job
+from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
+from graphile_worker.queries.rows import flags_of, payload_of
+from graphile_worker.worker.run_job import JobRunner, Run
+
+_IN_A_HURRY: Final = 0.4
+"""Seconds for each hook that is asked while the worker is being aborted."""
+_ABORTED: Final = "ShutdownAborted"
+"""The error of a job that a hook wants to have failed by the shutdown, as Rust has it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A job that events tell of."""
+
+    job: Job
+    duration: float = 0.0
+    cut_off: bool = False
+
+
+class JobEvents:
+    """Stands between the slots and the runner, and hears of every release.
+
+    Of each job that it has begun with, it tells one end, once: when that is in the database.
+    Coroutines among the handlers run in tasks of their own then, so that a slow one does not hold
+    up the releases of others; they count as a backlog, for which fewer jobs are claimed.
+
+    Collaborators: `name_of` names the task of a job; `on_told` is called when the backlog shrinks.
+    """
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        runner: JobRunner,
+        worker_id: str,
+        *,
+        name_of: Callable[[ClaimedJob], str],
+        on_told: Callable[[], None],
+    ) -> None:
+        self._hooks = hooks
+        self._runner = runner
+        self._worker_id = worker_id
+        self._name_of = name_of
+        self._on_told = on_told
+        # By the identity of the claim, as in `Slots`.
+        self._running: dict[int, _Running] = {}
+        self._telling: set[asyncio.Future[None]] = set()
+
+    @property
+    def backlog(self) -> int:
+        """How many ends are still being told."""
+        return len(self._telling)
+
+    async def wait_told(self) -> None:
+        """Wait until every end is told; each handler has its timeout."""
+        while self._telling:
+            await asyncio.wait(tuple(self._telling))
+
+    async def run(self, claimed: ClaimedJob) -> Run:
+        """Run a job, and ask and tell all that belongs before its release; never raises.
+
+        Cancel safety: as `JobRunner.run`.
+        """
+        running = self._running[id(claimed)] = _Running(self._job(claimed))
+        try:
+            run = await self._run(claimed, running)
+        except asyncio.CancelledError as error:
+            # In the middle of a hook. Nobody cancels a job but a shutdown that is out of patience.
+            run = self._runner.cut_off(error)
+        return run if not run.was_cut_off else await self._recovered(claimed, running, run)
+
+    async def hand_back(self, claimed: ClaimedJob, run: Run) -> Run:
+        """A job whose handler does not end although it was cancelled."""
+        running = self._running.get(id(claimed))
+        return run if running is None else await self._recovered(claimed, running, run)
+
+    def released(
+        self, claimed: ClaimedJob, outcome: Outcome, *, lost: bool, is_final: bool
+    ) -> None:
+        """The end of a job is in the database; tell it."""
+        running = self._running.pop(id(claimed), None)
+        if running is None:
+            return  # nobody heard of its beginning
+        slow = self._tell_end(running, outcome, lost=lost, is_final=is_final)
+        if slow is not None:
+            telling = asyncio.ensure_future(slow)
+            self._telling.add(telling)
+            telling.add_done_callback(self._told)
+
+    def _told(self, telling: asyncio.Future[None]) -> None:
+        self._telling.discard(telling)
+        self._on_told()
+
+    async def _run(self, claimed: ClaimedJob, running: _Running) -> Run:
+        job, hooks = running.job, self._hooks
+        if hooks.job_fetch is not None:
+            slow = hooks.job_fetch(JobFetch(job=job, worker_id=self._worker_id))
+            if slow is not None:
+                await slow
+        if hooks.before_job_run is not None:
+            question = BeforeJobRun(job=job, worker_id=self._worker_id, payload=job.payload)
+            answer = await hooks.before_job_run(question)
+            if answer.kind is Answer.SKIP:
+                return Run(COMPLETED)
+            if answer.kind is Answer.FAIL:
+                return self._runner.fail(claimed, answer.reason or "")
+        if hooks.job_start is not None:
+            slow = hooks.job_start(JobStart(job=job, worker_id=self._worker_id))
+            if slow is not None:
+                await slow
+        started = time.perf_counter()
+        run = await self._runner.run(claimed)
+        running.duration = time.perf_counter() - started
+        return run if hooks.after_job_run is None else await self._ran(claimed, running, run)
+
+    async def _ran(self, claimed: ClaimedJob, running: _Running, run: Run) -> Run:
+        assert self._hooks.after_job_run is not None  # noqa: S101 (asked by the caller)
+        question = AfterJobRun(
+            job=running.job,
+            worker_id=self._worker_id,
+            result=run.error,
+            duration=timedelta(seconds=running.duration),
+        )
+        timeout = _IN_A_HURRY if run.was_cut_off else None
+        answer = await self._hooks.after_job_run(question, timeout=timeout)
+        match answer.kind:
+            case Answer.CONTINUE:
+                return run
+            case Answer.SKIP:
+                return Run(COMPLETED)
+            case Answer.FAIL:
+                return self._runner.fail(claimed, answer.reason or "", instead_of=run)
+
+    async def _recovered(self, claimed: ClaimedJob, running: _Running, run: Run) -> Run:
+        """What becomes of a job that was cut off."""
+        running.cut_off = True
+        if self._hooks.job_recovery is None:
+            return run
+        question = JobRecovery(
+            job=running.job,
+            worker_id=self._worker_id,
+            previous_worker_id=self._worker_id,
+            reason=FailureReason.SHUTDOWN_ABORTED,
+        )
+        try:
+            answer = await self._hooks.job_recovery(question, timeout=_IN_A_HURRY)
+        except asyncio.CancelledError:
+            return run
+        match answer.kind:
+            case Recovery.DEFAULT:
+                return run
+            case Recovery.SKIP:
+                del self._running[id(claimed)]
+                return replace(run, outcome=None)
+            case Recovery.FAIL_WITH_BACKOFF:
+                return replace(run, outcome=Unfinished(Verdict.SPENT, _ABORTED))
+            case Recovery.RESCHEDULE:
+                return _rescheduled(run, answer)
+
+    def _tell_end(
+        self, running: _Running, outcome: Outcome, *, lost: bool, is_final: bool
+    ) -> Awaitable[None] | None:
+        hooks, job, worker_id = self._hooks, running.job, self._worker_id
+        duration = timedelta(0, running.duration)
+        if lost:
+            event = JobLost(job=job, worker_id=worker_id, duration=duration)
+            return _tell(hooks.job_lost, event)
+        if isinstance(outcome, Unfinished):
+            return self._tell_unfinished(running, outcome, duration, is_final=is_final)
+        return _tell(
+            hooks.job_complete, JobComplete(job=job, worker_id=worker_id, duration=duration)
+        )
+
+    def _tell_unfinished(
+        self, running: _Running, outcome: Unfinished, duration: timedelta, *, is_final: bool
+    ) -> Awaitable[None] | None:
+        hooks, job, worker_id = self._hooks, running.job, self._worker_id
+        error = outcome.error or ""
+        if running.cut_off:
+            reason = FailureReason.SHUTDOWN_ABORTED
+            cut_off = JobInterrupted(job=job, worker_id=worker_id, reason=reason)
+            return _tell(hooks.job_interrupted, cut_off)
+        if outcome.verdict is Verdict.REFUNDED:
+            delay = timedelta(seconds=outcome.delay or 0.0)
+            snoozed = JobSnoozed(job=job, worker_id=worker_id, delay=delay, duration=duration)
+            return _tell(hooks.job_snoozed, snoozed)
+        if is_final:
+            final = JobPermanentlyFail(job=job, worker_id=worker_id, error=error, duration=duration)
+            return _tell(hooks.job_permanently_fail, final)
+        failed = JobFail(job=job, worker_id=worker_id, error=error, duration=duration)
+        return _tell(hooks.job_fail, failed)
+
+    def _job(self, claimed: ClaimedJob) -> Job:
+        return claimed.job(
+            self._name_of(claimed),
+            self._worker_id,
+            payload_of(claimed.payload),
+            flags_of(claimed.flags),
+        )
+
+
+def _tell(observers: Observers[O] | None, event: O) -> Awaitable[None] | None:
+    return None if observers is None else observers(event)
+
+
+def _rescheduled(run: Run, answer: JobRecoveryResult) -> Run:
+    """At the time that a hook named, measured on this machine's clock."""
+    assert isinstance(run.outcome, Unfinished)  # noqa: S101 (it was cut off)
+    assert answer.run_at is not None  # noqa: S101 (always given)
+    delay = max(0.0, (answer.run_at - datetime.now(UTC)).total_seconds())
+    return replace(run, outcome=replace(run.outcome, delay=delay, attempts=answer.attempts))
