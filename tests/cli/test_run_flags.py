@@ -16,6 +16,8 @@ from graphile_worker.cli.settings import Layer, Settings
 NOT_FLAGS = {
     "database": "an object",
     "extensions": "objects",
+    "hooks": "an object",
+    "plugins": "objects",
     "tasks": "the argument",
     "shutdown": "its fields are flags",
     "shutdown_signal": "an object",
@@ -61,6 +63,7 @@ def test_flags_win_over_code():
         *("--forbidden-flag", "a", "--forbidden-flag", "b", "--thread-workers", "2"),
         *("--process-workers", "1", "--no-notification-delivery", "--use-local-time"),
         *("--no-prepared-statements", "--direct-database-url", "direct"),
+        *("--hook-timeout", "3s"),
         *("--wait-for-database", "1m", "--shutdown-grace-period", "2s"),
         *("--interrupted-job-retry-delay", "0"),
         flags=Layer(database_url="flag", schema="s"),
@@ -76,6 +79,7 @@ def test_flags_win_over_code():
     assert not options.prepared_statements
     assert options.direct_database_url == "direct"
     assert options.wait_for_database == timedelta(minutes=1)
+    assert options.hook_timeout == timedelta(seconds=3)
     assert options.shutdown_config().grace_period == timedelta(seconds=2)
     assert options.shutdown_config().interrupted_job_retry_delay == timedelta(0)
 

@@ -10,10 +10,13 @@ from typing import Any
 import click
 import pytest
 from support.doc_blocks import ROOT, table_below
+from support.recorder import ALL
 from support.running import sql
 
 from graphile_worker import JobKeyMode, JobSpec, WorkerOptions, WorkerShutdownConfig, WorkerUtils
 from graphile_worker.cli.commands import COMMANDS, commands
+from graphile_worker.hooks.events import InterceptorEvent, ObserverEvent
+from graphile_worker.worker.job_events import IN_A_HURRY
 
 DOCS = ROOT / "docs"
 
@@ -118,3 +121,41 @@ def options_of(params: list[click.Parameter]) -> set[str]:
 
 def told_options(rows: list[list[str]]) -> set[str]:
     return {name for cell, *_ in rows for name in re.findall(r"(?<![\w-])--?[a-z][\w-]*", cell)}
+
+
+def test_every_event_is_told_with_its_fields() -> None:
+    rows = table_below(DOCS / "hooks.md", "## Events")
+    told = {
+        name.strip("`"): (kind, re.findall(r"`(\w+)`", fields)) for name, kind, _, fields in rows
+    }
+    kinds = {
+        event: "observer" if issubclass(event, ObserverEvent) else "interceptor" for event in ALL
+    }
+    assert told == {
+        event.__name__: (kind, [field.name for field in dataclasses.fields(event)])
+        for event, kind in kinds.items()
+    }
+    assert list(told) == [event.__name__ for event in ALL], "in the order of the code"
+
+
+def test_every_interceptor_is_told_with_its_answers() -> None:
+    rows = table_below(DOCS / "hooks.md", "## Interceptors")
+    answers = {name.strip("`"): set(re.findall(r"`(\w+\.\w+)", text)) for name, text in rows}
+    of_run = {"HookResult.CONTINUE", "HookResult.skip", "HookResult.fail"}
+    schedule = {f"JobScheduleResult.{name}" for name in ("proceed", "skip", "fail")}
+    recovery = {
+        f"JobRecoveryResult.{name}"
+        for name in ("DEFAULT", "SKIP", "FAIL_WITH_BACKOFF", "reschedule")
+    }
+    assert answers == {
+        "BeforeJobRun": of_run,
+        "AfterJobRun": of_run,
+        "BeforeJobSchedule": schedule,
+        "JobRecovery": recovery,
+    }
+    interceptors = {event.__name__ for event in ALL if issubclass(event, InterceptorEvent)}
+    assert interceptors == set(answers)
+
+
+def test_the_page_knows_how_long_hooks_have_in_a_hurry() -> None:
+    assert f"have {IN_A_HURRY:g} s each" in (DOCS / "hooks.md").read_text()

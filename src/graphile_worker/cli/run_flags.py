@@ -38,6 +38,7 @@ class RunFlags(TypedDict):
     no_prepared_statements: bool
     direct_database_url: str | None
     wait_for_database: timedelta | None
+    hook_timeout: timedelta | None
 
 
 _COUNT: Final = click.IntRange(min=1)
@@ -90,6 +91,12 @@ _OPTIONS: Final[list[Callable[[Any], Any]]] = [
         metavar="DURATION",
         type=duration,
         help="Wait so long for a database that does not answer yet.",
+    ),
+    click.option(
+        "--hook-timeout",
+        metavar="DURATION",
+        type=positive_duration,
+        help="How long each handler of an event may take.",
     ),
 ]
 
@@ -162,4 +169,5 @@ def _from_flags(flags: RunFlags) -> dict[str, Any]:
         prepared_statements=False if flags["no_prepared_statements"] else None,
         direct_database_url=flags["direct_database_url"],
         wait_for_database=flags["wait_for_database"],
+        hook_timeout=flags["hook_timeout"],
     )

@@ -32,7 +32,7 @@ from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.queries.rows import flags_of, payload_of
 from graphile_worker.worker.run_job import JobRunner, Run
 
-_IN_A_HURRY: Final = 0.4
+IN_A_HURRY: Final = 0.4
 """Seconds for each hook that is asked while the worker is being aborted."""
 _ABORTED: Final = "ShutdownAborted"
 """The error of a job that a hook wants to have failed by the shutdown, as Rust has it."""
@@ -150,7 +150,7 @@ class JobEvents:
             result=run.error,
             duration=timedelta(seconds=running.duration),
         )
-        timeout = _IN_A_HURRY if run.was_cut_off else None
+        timeout = IN_A_HURRY if run.was_cut_off else None
         answer = await self._hooks.after_job_run(question, timeout=timeout)
         match answer.kind:
             case Answer.CONTINUE:
@@ -172,7 +172,7 @@ class JobEvents:
             reason=FailureReason.SHUTDOWN_ABORTED,
         )
         try:
-            answer = await self._hooks.job_recovery(question, timeout=_IN_A_HURRY)
+            answer = await self._hooks.job_recovery(question, timeout=IN_A_HURRY)
         except asyncio.CancelledError:
             return run
         match answer.kind:
