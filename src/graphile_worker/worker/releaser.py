@@ -199,7 +199,11 @@ class Releaser:
             lost = answer is None and not ambiguous
             if lost:
                 error = JobLostError(job.id, self._worker_id)
-                logger.warning("%s; its outcome was not stored", error)
+                logger.warning(
+                    "%s; its outcome was not stored",
+                    error,
+                    extra={"event": "JobLost", "job_id": job.id, "attempt": job.attempts},
+                )
             self._on_released(job, outcome, lost=lost)
         if queue_freed:
             self._on_queue_freed()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphile_worker.errors import PayloadError, PermanentFailure, Snooze
 from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.current_job import enter_job
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.duration import duration
 from graphile_worker.runtime.shutdown import ShutdownState
@@ -101,6 +102,7 @@ class JobRunner:
         back; a cancellation of any other origin is a failure of the handler.
         """
         task = self._task_ids[job.task_id]
+        enter_job(job, task.identifier)
         try:
             return await self._call(task, job)
         except asyncio.CancelledError as error:
@@ -130,7 +132,7 @@ class JobRunner:
         else:
             task = self._task_ids[job.task_id]
             outcome = _with_backoff(Unfinished(Verdict.SPENT, reason), task, job)
-        _log_failure(self.describe(job), job, reason)
+        _log_failure(self._task_ids[job.task_id], job, reason)
         return Run(outcome, JobFailedError(reason))
 
     def describe(self, job: ClaimedJob) -> str:
@@ -192,7 +194,7 @@ class JobRunner:
     def _batch_ended(self, task: Task[Any], job: ClaimedJob, returned: Any) -> Run:
         outcome = batch_outcome(job.payload, returned)
         if isinstance(outcome, Unfinished):
-            _log_failure(self.describe(job), job, outcome.error)
+            _log_failure(task, job, outcome.error)
             return Run(_with_backoff(outcome, task, job), JobFailedError(outcome.error or ""))
         return _DONE
 
@@ -204,7 +206,7 @@ class JobRunner:
                 outcome = Unfinished(Verdict.EXHAUSTED, error_text(error))
             case _:
                 outcome = _with_backoff(Unfinished(Verdict.SPENT, error_text(error)), task, job)
-        _log_failure(self.describe(job), job, outcome.error, error)
+        _log_failure(task, job, outcome.error, error)
         return Run(outcome, error)
 
 
@@ -248,17 +250,24 @@ def _with_backoff(outcome: Unfinished, task: Task[Any], job: ClaimedJob) -> Unfi
 
 
 def _log_failure(
-    name: str, job: ClaimedJob, text: str | None, error: BaseException | None = None
+    task: Task[Any], job: ClaimedJob, text: str | None, error: BaseException | None = None
 ) -> None:
     final = job.attempts >= job.max_attempts or isinstance(error, PermanentFailure)
     logger.log(
         logging.ERROR if final else logging.WARNING,
-        "%s failed for good (attempt %d of %d): %s"
+        "job %s (%s) failed for good (attempt %d of %d): %s"
         if final
-        else "%s failed (attempt %d of %d): %s",
-        name,
+        else "job %s (%s) failed (attempt %d of %d): %s",
+        job.id,
+        task.identifier,
         job.attempts,
         job.max_attempts,
         text,
         exc_info=None if isinstance(error, _SAYS_ALL) else error,
+        extra={
+            "event": "JobPermanentlyFail" if final else "JobFail",
+            "job_id": job.id,
+            "task_identifier": task.identifier,
+            "attempt": job.attempts,
+        },
     )

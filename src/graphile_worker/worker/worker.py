@@ -186,7 +186,7 @@ class Worker:
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
             await engine.report_unknown_tasks()
-            logger.info("worker %s: looking for jobs", self.worker_id)
+            logger.info("worker %s: looking for jobs", self.worker_id, extra=self._told("Start"))
             claiming = group.create_task(engine.claimer.run(), name="claim")
             try:
                 await self._shutdown.draining.wait()
@@ -196,8 +196,11 @@ class Worker:
                 await self._end(engine, claiming)
             for service in services:
                 service.cancel()
-        logger.info("worker %s: stopped", self.worker_id)
+        logger.info("worker %s: stopped", self.worker_id, extra=self._told("Shutdown"))
         return engine
+
+    def _told(self, what: str) -> dict[str, str]:
+        return {"event": f"Worker{what}", "worker_id": self.worker_id}
 
     async def _drain_queue(self, *, raise_on_failure: bool) -> Engine:
         hooks = replace(self._hooks, job_fetch=None)
@@ -226,7 +229,11 @@ class Worker:
         if engine.slots.running:
             self._shutdown.abort()
             for job in engine.slots.running:
-                logger.warning("job %s: interrupted by the shutdown", job.id)
+                logger.warning(
+                    "job %s: interrupted by the shutdown",
+                    job.id,
+                    extra={"event": "JobInterrupted", "job_id": job.id, "attempt": job.attempts},
+                )
             engine.slots.cancel_all()
             await _within(_CANCELLED_END_WITHIN, engine.slots.wait_idle())
         await engine.abandon_running()
