@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from bench import quick
+from bench import hooks, quick
 
-BENCHMARKS = {"quick": quick.main}
+BENCHMARKS = {"hooks": hooks.main, "quick": quick.main}
 
 
 def main() -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from graphile_worker.hooks.answers import Answer, JobRecoveryResult, Recovery
+from graphile_worker.hooks.answers import Answer, HookResult, JobRecoveryResult, Recovery
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.hooks.events import (
     AfterJobRun,
@@ -24,7 +24,7 @@ from graphile_worker.hooks.events import (
     JobSnoozed,
     JobStart,
 )
-from graphile_worker.hooks.handlers import O, Observers
+from graphile_worker.hooks.handlers import Interceptors, O, Observers
 from graphile_worker.hooks.reasons import FailureReason
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.job import Job
@@ -38,13 +38,15 @@ _ABORTED: Final = "ShutdownAborted"
 """The error of a job that a hook wants to have failed by the shutdown, as Rust has it."""
 
 
-@dataclass(slots=True, eq=False)
 class _Running:
     """A job that events tell of."""
 
-    job: Job
-    duration: float = 0.0
-    cut_off: bool = False
+    __slots__ = ("cut_off", "duration", "job")
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.duration = 0.0
+        self.cut_off = False
 
 
 class JobEvents:
@@ -90,9 +92,26 @@ class JobEvents:
 
         Cancel safety: as `JobRunner.run`.
         """
-        running = self._running[id(claimed)] = _Running(self._job(claimed))
+        hooks, running = self._hooks, _Running(self._job(claimed))
+        self._running[id(claimed)] = running
         try:
-            run = await self._run(claimed, running)
+            if hooks.job_fetch is not None:
+                fetch = JobFetch(job=running.job, worker_id=self._worker_id)
+                if (slow := hooks.job_fetch(fetch)) is not None:
+                    await slow
+            if hooks.before_job_run is not None:
+                ended = await self._before(hooks.before_job_run, claimed, running.job)
+                if ended is not None:
+                    return ended
+            if hooks.job_start is not None:
+                start = JobStart(job=running.job, worker_id=self._worker_id)
+                if (slow := hooks.job_start(start)) is not None:
+                    await slow
+            started = time.perf_counter()
+            run = await self._runner.run(claimed)
+            running.duration = time.perf_counter() - started
+            if hooks.after_job_run is not None:
+                run = await self._after(hooks.after_job_run, claimed, running, run)
         except asyncio.CancelledError as error:
             # In the middle of a hook. Nobody cancels a job but a shutdown that is out of patience.
             run = self._runner.cut_off(error)
@@ -120,38 +139,34 @@ class JobEvents:
         self._telling.discard(telling)
         self._on_told()
 
-    async def _run(self, claimed: ClaimedJob, running: _Running) -> Run:
-        job, hooks = running.job, self._hooks
-        if hooks.job_fetch is not None:
-            slow = hooks.job_fetch(JobFetch(job=job, worker_id=self._worker_id))
-            if slow is not None:
-                await slow
-        if hooks.before_job_run is not None:
-            question = BeforeJobRun(job=job, worker_id=self._worker_id, payload=job.payload)
-            answer = await hooks.before_job_run(question)
-            if answer.kind is Answer.SKIP:
+    async def _before(
+        self, ask: Interceptors[BeforeJobRun, HookResult], claimed: ClaimedJob, job: Job
+    ) -> Run | None:
+        """How it ends without having run, if a hook wants that."""
+        answer = await ask(BeforeJobRun(job=job, worker_id=self._worker_id, payload=job.payload))
+        match answer.kind:
+            case Answer.CONTINUE:
+                return None
+            case Answer.SKIP:
                 return Run(COMPLETED)
-            if answer.kind is Answer.FAIL:
+            case Answer.FAIL:
                 return self._runner.fail(claimed, answer.reason or "")
-        if hooks.job_start is not None:
-            slow = hooks.job_start(JobStart(job=job, worker_id=self._worker_id))
-            if slow is not None:
-                await slow
-        started = time.perf_counter()
-        run = await self._runner.run(claimed)
-        running.duration = time.perf_counter() - started
-        return run if hooks.after_job_run is None else await self._ran(claimed, running, run)
 
-    async def _ran(self, claimed: ClaimedJob, running: _Running, run: Run) -> Run:
-        assert self._hooks.after_job_run is not None  # noqa: S101 (asked by the caller)
+    async def _after(
+        self,
+        ask: Interceptors[AfterJobRun, HookResult],
+        claimed: ClaimedJob,
+        running: _Running,
+        run: Run,
+    ) -> Run:
+        """How it ends, as hooks have it."""
         question = AfterJobRun(
             job=running.job,
             worker_id=self._worker_id,
             result=run.error,
-            duration=timedelta(seconds=running.duration),
+            duration=timedelta(0, running.duration),
         )
-        timeout = IN_A_HURRY if run.was_cut_off else None
-        answer = await self._hooks.after_job_run(question, timeout=timeout)
+        answer = await ask(question, timeout=IN_A_HURRY if run.was_cut_off else None)
         match answer.kind:
             case Answer.CONTINUE:
                 return run
