@@ -129,7 +129,8 @@ async def compare(url: str, job_task: Any, kind: str, concurrency: int) -> float
     mean = statistics.mean(logs)
     upper = mean + T_95 * statistics.stdev(logs) / math.sqrt(len(logs))
     print(
-        f"{job_task.identifier}, {kind}, concurrency {concurrency}: {statistics.median(without):.2f} µs a job without, "
+        f"{job_task.identifier}, {kind}, concurrency {concurrency}: "
+        f"{statistics.median(without):.2f} µs a job without, "
         f"{statistics.median(with_):.2f} µs with; mean {math.expm1(mean):+.1%}, "
         f"upper bound {math.expm1(upper):+.1%}"
     )

@@ -39,6 +39,8 @@ class RunFlags(TypedDict):
     direct_database_url: str | None
     wait_for_database: timedelta | None
     hook_timeout: timedelta | None
+    listen: str | None
+    listen_beyond_loopback: bool
 
 
 _COUNT: Final = click.IntRange(min=1)
@@ -97,6 +99,12 @@ _OPTIONS: Final[list[Callable[[Any], Any]]] = [
         metavar="DURATION",
         type=positive_duration,
         help="How long each handler of an event may take.",
+    ),
+    click.option(
+        "--listen", metavar="HOST:PORT", help="Serve /healthz, /readyz and /metrics there."
+    ),
+    click.option(
+        "--listen-beyond-loopback", is_flag=True, help="Let other machines reach --listen."
     ),
 ]
 
@@ -170,4 +178,6 @@ def _from_flags(flags: RunFlags) -> dict[str, Any]:
         direct_database_url=flags["direct_database_url"],
         wait_for_database=flags["wait_for_database"],
         hook_timeout=flags["hook_timeout"],
+        listen=flags["listen"],
+        listen_beyond_loopback=True if flags["listen_beyond_loopback"] else None,
     )

@@ -52,6 +52,8 @@ class HookRegistry:
 
     def __init__(self) -> None:
         self._handlers: dict[type, list[Callable[..., Any]]] = {}
+        self.plugins: list[Plugin] = []
+        """Those that have registered here."""
 
     @overload
     def on(self, event: type[O], handler: Observe[O]) -> Observe[O]: ...
@@ -100,6 +102,7 @@ class HookRegistry:
         """
         check_plugin(plugin)
         plugin.register(self)
+        self.plugins.append(plugin)
 
     def handlers(self, event: type) -> tuple[Callable[..., Any], ...]:
         """The handlers of an event, in order."""
@@ -109,6 +112,7 @@ class HookRegistry:
         """Another one with the same handlers."""
         copied = HookRegistry()
         copied._handlers = {event: [*found] for event, found in self._handlers.items()}
+        copied.plugins = [*self.plugins]
         return copied
 
     def _add(self, event: type, handler: H) -> H:

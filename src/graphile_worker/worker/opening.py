@@ -13,6 +13,7 @@ from graphile_worker.hooks.dispatch import frozen
 from graphile_worker.hooks.registry import registry_of
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.runtime.duration import duration
+from graphile_worker.worker.exporter import add_exporter
 from graphile_worker.worker.run_job import check_executors
 from graphile_worker.worker.settings import RESERVED_CONNECTIONS, WorkerSettings, seconds
 from graphile_worker.worker.task_ids import TaskIds
@@ -29,6 +30,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
     check_executors(registry)
     schema = Schema(options.schema)
     handlers = registry_of(options.hooks, options.plugins)
+    add_exporter(handlers, options)
     hooks = frozen(handlers, seconds(options.hook_timeout))
     async with AsyncExitStack() as stack:
         database = await _open(options, stack)

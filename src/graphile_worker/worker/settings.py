@@ -15,6 +15,7 @@ from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
 from graphile_worker.jobs.spec import JobSpec
 from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.tasks.registry import TaskRegistry
+from graphile_worker.worker.listen_address import ListenAddress
 
 RESERVED_CONNECTIONS = 4
 """Claim, release, LISTEN and heartbeat each have a connection that no handler can take."""
@@ -96,6 +97,10 @@ class WorkerSettings:
     hook_timeout: Duration = timedelta(seconds=10)
     """How long each handler of an event may take, more than 0. One that takes longer is cancelled
     and logged; if it is an interceptor's, its job fails."""
+    listen: str | None = None
+    """`HOST:PORT` for `/healthz`, `/readyz` and `/metrics` while `run` is under way."""
+    listen_beyond_loopback: bool = False
+    """Whether `listen` may name an address that other machines can reach."""
     shutdown: WorkerShutdownConfig | None = None
     """How the worker stops; or the four options below, one by one."""
     listen_os_shutdown_signals: bool | None = None
@@ -122,6 +127,13 @@ class WorkerSettings:
             raise ConfigurationError("give either database_url or database, not both")
         self.shutdown_config()
         self.extensions_by_type()
+        self.listen_address()
+
+    def listen_address(self) -> ListenAddress | None:
+        """Where probes and scrapes are answered."""
+        if self.listen is None:
+            return None
+        return ListenAddress.parse(self.listen, beyond_loopback=self.listen_beyond_loopback)
 
     def registry(self) -> TaskRegistry:
         """The tasks by identifier."""

@@ -22,6 +22,8 @@ from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import ClaimRules
 from graphile_worker.worker.engine import Engine
+from graphile_worker.worker.exporter import exporter_of
+from graphile_worker.worker.http_server import Pages, serving
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
@@ -35,6 +37,13 @@ _CANCELLED_END_WITHIN: Final = 1.0
 """Seconds that a cancelled handler has for its `finally` blocks."""
 _STORED_WITHIN: Final = 5.0
 """Seconds that the last outcomes have to reach the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a worker takes jobs."""
+
+    is_ready: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +173,23 @@ class Worker:
             self._ended.set()
 
     async def _serve_told(self, trigger: ShutdownTrigger | None) -> Engine:
-        async with run_told(
-            self._hooks,
-            self._database,
-            self.worker_id,
-            self._options,
-            lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
+        pages = Pages(self._readiness, exporter_of(self._registry))
+        address = self._options.listen_address()
+        async with (
+            serving(address, pages),
+            run_told(
+                self._hooks,
+                self._database,
+                self.worker_id,
+                self._options,
+                lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
+            ),
         ):
             return await self._serve(trigger)
+
+    def _readiness(self) -> Readiness:
+        running = not self._ended.is_set() and not self._shutdown.draining.is_set()
+        return Readiness(is_ready=running)
 
     async def _serve(self, trigger: ShutdownTrigger | None) -> Engine:
         engine = self._engine(self._hooks)
