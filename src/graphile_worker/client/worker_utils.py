@@ -18,7 +18,12 @@ from graphile_worker.errors import (
     JobScheduleFailed,
 )
 from graphile_worker.hooks.registry import HookRegistry
-from graphile_worker.hooks.scheduling import schedule, schedule_batch, schedule_many
+from graphile_worker.hooks.scheduling import (
+    around_adding,
+    schedule,
+    schedule_batch,
+    schedule_many,
+)
 from graphile_worker.jobs.definition import JobDefinition, TaskClass, as_definition
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.jobs.new_job import NewJob, RawJobSpec
@@ -179,7 +184,7 @@ class WorkerUtils:
         if not payload:
             raise JobScheduleFailed("a batch job needs at least one item")
         job = schedule_batch(self._hooks, as_definition(task).job(payload, spec))
-        return await self._store(job)
+        return await self._store("add_batch_job", job)
 
     @overload
     async def add_jobs(self, task: Iterable[NewJob], /) -> list[Job]: ...
@@ -262,9 +267,13 @@ class WorkerUtils:
         return await self._database.run(managing.stats(self._schema))
 
     async def _add(self, job: NewJob) -> Job:
-        return await self._store(schedule(self._hooks, job))
+        return await self._store("add_job", schedule(self._hooks, job))
 
-    async def _store(self, job: NewJob) -> Job:
+    async def _store(self, operation: str, job: NewJob) -> Job:
+        with around_adding(self._hooks, operation, [job]) as [traced]:
+            return await self._insert(traced)
+
+    async def _insert(self, job: NewJob) -> Job:
         key = given(job.spec.job_key)
         try:
             added = await self._database.run(adding.add_job(self._schema, self._timed(job)))
@@ -280,6 +289,10 @@ class WorkerUtils:
         jobs = [self._timed(job) for job in schedule_many(self._hooks, jobs)]
         if not jobs:
             return []
+        with around_adding(self._hooks, "add_jobs", jobs) as traced:
+            return await self._insert_many(traced)
+
+    async def _insert_many(self, jobs: Sequence[NewJob]) -> list[Job]:
         split = waves(jobs)
         added: list[Job | None] = [None] * len(jobs)
         async with self._database.connection() as connection, connection.transaction():

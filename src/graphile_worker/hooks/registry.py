@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from graphile_worker.errors import ConfigurationError
@@ -17,6 +18,7 @@ from graphile_worker.hooks.events import (
     JobRecovery,
     ObserverEvent,
 )
+from graphile_worker.jobs.new_job import NewJob
 
 O = TypeVar("O", bound=ObserverEvent)  # noqa: E741 (an observer event)
 R = TypeVar("R", BeforeJobRun, AfterJobRun)
@@ -32,6 +34,14 @@ InterceptRecovery: TypeAlias = Callable[
     [JobRecovery], Awaitable[JobRecoveryResult | None] | JobRecoveryResult | None
 ]
 """A handler that is asked about a job to be handed back."""
+
+
+AroundAdding: TypeAlias = Callable[
+    [str, Sequence[NewJob]], AbstractContextManager[Sequence[NewJob]]
+]
+"""Wraps the statement that adds jobs, for tracing; entered after `BeforeJobSchedule`.
+
+From what is done (`add_job`, `add_jobs`, `add_batch_job`) and the jobs, to the jobs as stored."""
 
 
 class HookRegistry:
@@ -54,6 +64,8 @@ class HookRegistry:
         self._handlers: dict[type, list[Callable[..., Any]]] = {}
         self.plugins: list[Plugin] = []
         """Those that have registered here."""
+        self.around_adding: list[AroundAdding] = []
+        """What wraps the adding of jobs, outermost first."""
 
     @overload
     def on(self, event: type[O], handler: Observe[O]) -> Observe[O]: ...
@@ -113,6 +125,7 @@ class HookRegistry:
         copied = HookRegistry()
         copied._handlers = {event: [*found] for event, found in self._handlers.items()}
         copied.plugins = [*self.plugins]
+        copied.around_adding = [*self.around_adding]
         return copied
 
     def _add(self, event: type, handler: H) -> H:

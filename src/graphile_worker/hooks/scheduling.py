@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from graphile_worker.errors import JobScheduleFailed, JobScheduleSkipped
@@ -60,6 +61,29 @@ def schedule_many(hooks: HookRegistry | None, jobs: Iterable[NewJob]) -> list[Ne
         except JobScheduleSkipped:
             continue
     return kept
+
+
+@contextmanager
+def around_adding(
+    hooks: HookRegistry | None, operation: str, jobs: Sequence[NewJob]
+) -> Generator[Sequence[NewJob]]:
+    """Around the statement that stores jobs, whose outcome it sees.
+
+    Args:
+        hooks: whose `around_adding` is entered.
+        operation: `add_job`, `add_jobs` or `add_batch_job`.
+        jobs: as the hooks left them.
+
+    Returns:
+        The jobs as they are to be stored, as many and in the same order.
+    """
+    if hooks is None or not hooks.around_adding:
+        yield jobs
+        return
+    with ExitStack() as stack:
+        for around in hooks.around_adding:
+            jobs = stack.enter_context(around(operation, jobs))
+        yield jobs
 
 
 def _chained(handlers: Iterable[Callable[..., Any]], job: NewJob) -> NewJob:
