@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from bench import hooks, quick
+from bench import add, hooks, quick
 
-BENCHMARKS = {"hooks": hooks.main, "quick": quick.main}
+BENCHMARKS = {"add": add.main, "hooks": hooks.main, "quick": quick.main}
 
 
 def main() -> int:

@@ -9,8 +9,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from graphile_worker.runtime.version import VERSION
+
 if TYPE_CHECKING:
+    from graphile_worker.client.operations.changing import ChangedJobs
+    from graphile_worker.client.operations.cleaning import CleanupTask
+    from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
     from graphile_worker.client.worker_utils import WorkerUtils
+    from graphile_worker.cron.builder import Cron, Weekday
+    from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
+    from graphile_worker.cron.fill import CrontabFill
+    from graphile_worker.cron.parser import parse_crontab
     from graphile_worker.errors import (
         ConfigurationError,
         ConnectionLostError,
@@ -67,28 +76,40 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.queries.manage_jobs import Stats
+    from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
+    from graphile_worker.recovery.options import WorkerRecoveryConfig
+    from graphile_worker.recovery.sweep import SweepResult
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
     from graphile_worker.tasks.decorator import batch_task, task
     from graphile_worker.tasks.task import Task
+    from graphile_worker.worker.health import Health, RunningJob
     from graphile_worker.worker.options import WorkerOptions
     from graphile_worker.worker.settings import WorkerShutdownConfig
     from graphile_worker.worker.worker import RunResult, Worker
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
+    "ActiveWorker",
     "AfterJobRun",
     "BeforeJobRun",
     "BeforeJobSchedule",
+    "ChangedJobs",
+    "CleanupTask",
     "ConfigurationError",
     "ConnectionLostError",
+    "Cron",
+    "CronJobKeyMode",
     "CronJobScheduled",
     "CronTick",
+    "Crontab",
     "CrontabError",
+    "CrontabFill",
     "DatabaseError",
     "DuplicateTaskError",
     "FailureReason",
     "GraphileWorkerError",
+    "Health",
     "HookRegistry",
     "HookResult",
     "IncompatibleSchemaError",
@@ -103,6 +124,7 @@ __all__ = [
     "JobLostError",
     "JobNotAddedError",
     "JobPermanentlyFail",
+    "JobQueue",
     "JobRecovery",
     "JobRecoveryResult",
     "JobScheduleFailed",
@@ -121,6 +143,7 @@ __all__ = [
     "LocalQueueReturnJobs",
     "LocalQueueSetMode",
     "LockedJobsError",
+    "LockedWorker",
     "MigrationError",
     "MissingDependencyError",
     "NewJob",
@@ -129,28 +152,37 @@ __all__ = [
     "Plugin",
     "RawJobSpec",
     "RunResult",
+    "RunningJob",
     "SchemaMissingError",
     "ShutdownReason",
     "Snooze",
     "Stats",
+    "SweepResult",
     "SyncWorkerContext",
+    "SyncWorkerUtils",
     "Task",
     "UnknownTaskError",
+    "Weekday",
     "Worker",
     "WorkerContext",
     "WorkerInit",
     "WorkerOptions",
     "WorkerRecovered",
+    "WorkerRecoveryConfig",
     "WorkerShutdown",
     "WorkerShutdownConfig",
     "WorkerStart",
     "WorkerUtils",
     "batch_task",
+    "parse_crontab",
     "task",
     "task_ref",
 ]
 
 _MODULES: Final = {
+    "ChangedJobs": "client.operations.changing",
+    "CleanupTask": "client.operations.cleaning",
+    "SyncWorkerUtils": "client.sync_worker_utils",
     "WorkerUtils": "client.worker_utils",
     "HookResult": "hooks.answers",
     "JobRecoveryResult": "hooks.answers",
@@ -185,6 +217,12 @@ _MODULES: Final = {
     "ShutdownReason": "hooks.reasons",
     "HookRegistry": "hooks.registry",
     "Plugin": "hooks.registry",
+    "Cron": "cron.builder",
+    "Weekday": "cron.builder",
+    "CronJobKeyMode": "cron.crontab",
+    "Crontab": "cron.crontab",
+    "CrontabFill": "cron.fill",
+    "parse_crontab": "cron.parser",
     "JobDefinition": "jobs.definition",
     "task_ref": "jobs.definition",
     "Job": "jobs.job",
@@ -194,11 +232,18 @@ _MODULES: Final = {
     "JobKeyMode": "jobs.spec",
     "JobSpec": "jobs.spec",
     "Stats": "queries.manage_jobs",
+    "ActiveWorker": "queries.overview",
+    "JobQueue": "queries.overview",
+    "LockedWorker": "queries.overview",
+    "WorkerRecoveryConfig": "recovery.options",
+    "SweepResult": "recovery.sweep",
     "SyncWorkerContext": "tasks.context",
     "WorkerContext": "tasks.context",
     "batch_task": "tasks.decorator",
     "task": "tasks.decorator",
     "Task": "tasks.task",
+    "Health": "worker.health",
+    "RunningJob": "worker.health",
     "WorkerOptions": "worker.options",
     "WorkerShutdownConfig": "worker.settings",
     "RunResult": "worker.worker",

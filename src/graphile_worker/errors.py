@@ -18,7 +18,38 @@ class ConfigurationError(GraphileWorkerError, ValueError):
 
 
 class CrontabError(ConfigurationError):
-    """A crontab line or a cron builder call is not valid."""
+    """A crontab, or a call of the cron builder, is not valid.
+
+    Of a text with several errors this is the first one, and its message tells all of them.
+
+    Attributes:
+        reason: what is wrong, in one line.
+        line: the line it is in, counted from 1; None where there is no text.
+        column: the character of that line, counted from 1.
+        text: the whole line.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        text: str | None = None,
+        message: str | None = None,
+        errors: tuple[CrontabError, ...] = (),
+    ) -> None:
+        super().__init__(reason if message is None else message)
+        self.reason = reason
+        self.line = line
+        self.column = column
+        self.text = text
+        self._errors = errors
+
+    @property
+    def errors(self) -> tuple[CrontabError, ...]:
+        """Every error of the text, in its order."""
+        return self._errors or (self,)
 
 
 class DuplicateTaskError(ConfigurationError):

@@ -8,7 +8,12 @@ from datetime import timedelta
 import click
 import pytest
 
-from graphile_worker import ConfigurationError, WorkerOptions, WorkerShutdownConfig
+from graphile_worker import (
+    ConfigurationError,
+    WorkerOptions,
+    WorkerRecoveryConfig,
+    WorkerShutdownConfig,
+)
 from graphile_worker.cli.run import command
 from graphile_worker.cli.run_flags import RunFlags, merge, run_flags
 from graphile_worker.cli.settings import Layer, Settings
@@ -20,6 +25,7 @@ NOT_FLAGS = {
     "plugins": "objects",
     "tasks": "the argument",
     "shutdown": "its fields are flags",
+    "recovery": "its fields are flags",
     "shutdown_signal": "an object",
     "listen_os_shutdown_signals": "the command always does",
     "database_url": "a global option",
@@ -51,7 +57,7 @@ def test_every_option_has_a_flag():
         "prepared_statements": "no_prepared_statements",
         "shutdown_interrupted_job_retry_delay": "interrupted_job_retry_delay",
     }
-    wanted = {spellings.get(field, field) for field in fields}
+    wanted = {spellings.get(field, field) for field in fields} | {"recover_orphans", "no_recovery"}
     assert wanted == set(RunFlags.__annotations__)
     assert wanted <= {parameter.name for parameter in command.params}
 
@@ -65,7 +71,9 @@ def test_flags_win_over_code():
         *("--no-prepared-statements", "--direct-database-url", "direct"),
         *("--hook-timeout", "3s", "--listen", ":9100", "--listen-beyond-loopback"),
         *("--wait-for-database", "1m", "--shutdown-grace-period", "2s"),
-        *("--interrupted-job-retry-delay", "0"),
+        *("--interrupted-job-retry-delay", "0", "--heartbeat-interval", "1s"),
+        *("--sweep-interval", "2s", "--sweep-threshold", "9s", "--recovery-delay", "0"),
+        *("--recover-orphans", "--no-recovery"),
         flags=Layer(database_url="flag", schema="s"),
         environment=Layer(database_url="environment", schema="e"),
     )
@@ -83,6 +91,23 @@ def test_flags_win_over_code():
     assert (options.listen, options.listen_beyond_loopback) == (":9100", True)
     assert options.shutdown_config().grace_period == timedelta(seconds=2)
     assert options.shutdown_config().interrupted_job_retry_delay == timedelta(0)
+    assert options.recovery_config() == WorkerRecoveryConfig(
+        enabled=False,
+        recover_orphans=True,
+        heartbeat_interval=1,
+        sweep_interval=2,
+        sweep_threshold=9,
+        recovery_delay=0,
+    )
+
+
+def test_what_the_code_says_of_recovery_is_kept():
+    code = WorkerRecoveryConfig(enabled=False, sweep_threshold=9)
+    config = merged(WorkerOptions(recovery=code), "--recovery-delay", "1s").recovery_config()
+    assert config == WorkerRecoveryConfig(enabled=False, sweep_threshold=9, recovery_delay=1)
+    assert merged(WorkerOptions(sweep_threshold=9)).recovery_config().sweep_threshold == timedelta(
+        seconds=9
+    )
 
 
 def test_code_wins_over_the_environment():

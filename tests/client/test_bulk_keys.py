@@ -4,50 +4,86 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.running import sql
 
-from graphile_worker import JobKeyMode, JobSpec, WorkerUtils, task_ref
+from graphile_worker import Job, JobKeyMode, JobSpec, WorkerUtils, task_ref
 from graphile_worker.jobs.new_job import NewJob
 
 anything = task_ref("anything", object)
+another = task_ref("another", object)
+
+KEYS = ["a", "b", "c"]
+MOMENTS = [datetime(year, 1, 1, tzinfo=UTC) for year in (2031, 2032)]
+STATES = {
+    "waiting": "attempts = 0",
+    "tried": "attempts = 1, last_error = 'no'",
+    "running": "attempts = 1, locked_by = 'somebody', locked_at = now()",
+    "failed": "attempts = max_attempts, last_error = 'no'",
+}
 
 specs = st.builds(
     JobSpec,
-    job_key=st.sampled_from([None, "a", "b", "c"]),
+    job_key=st.sampled_from([None, *KEYS]),
     job_key_mode=st.sampled_from([None, JobKeyMode.REPLACE, JobKeyMode.PRESERVE_RUN_AT]),
+    run_at=st.sampled_from(MOMENTS),
     queue_name=st.sampled_from([None, "q", "r"]),
     priority=st.sampled_from([None, 0, 1]),
+    max_attempts=st.sampled_from([None, 3]),
+    flags=st.sampled_from([None, [], ["x"], ["y", "x"]]),
 )
 payloads = st.sampled_from([{}, {"x": 1}, [1], [2, 3], 5, "text", None])
-calls = st.lists(st.builds(anything.job, payloads, specs), max_size=12)
+tasks = st.sampled_from([anything, another])
+calls = st.lists(st.builds(lambda task, *job: task.job(*job), tasks, payloads, specs), max_size=12)
+befores = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(list(STATES)))
 
 
-async def rows(url: str, jobs: list[NewJob], *, bulk: bool) -> list[tuple[object, ...]]:
+def content(job: Job) -> tuple[object, ...]:
+    """What two jobs of two runs can have in common."""
+    return (
+        job.task_identifier,
+        job.key,
+        job.payload,
+        job.queue_name,
+        job.priority,
+        job.max_attempts,
+        job.flags,
+        job.run_at,
+        job.attempts,
+        job.last_error,
+        job.revision,
+        job.state,
+    )
+
+
+async def outcome(
+    url: str, before: dict[str, str], jobs: Sequence[NewJob], how: str
+) -> tuple[list[object], list[object]]:
+    """What the calls answered, and what is in the table after them."""
     async with WorkerUtils.connect(url) as utils, sql(url) as connection:
         await connection.execute("delete from graphile_worker._private_jobs")
-        if bulk:
-            added = await utils.add_jobs(jobs)
-            assert len(added) == len(jobs)
+        for key, state in before.items():
+            old = await utils.add_job(anything, [0], JobSpec(job_key=key, run_at=MOMENTS[0]))
+            await connection.execute(
+                f"update graphile_worker._private_jobs set {STATES[state]} where id = {old.id}"
+            )
+        answers: list[object] = []
+        if how == "many":
+            answers += map(content, await utils.add_jobs(jobs))
+        elif how == "stream":
+            assert await utils.add_jobs_stream(jobs, chunk_size=5) == len(jobs)
         else:
             for job in jobs:
-                await utils.add_job(task_ref(job.identifier, object), *_decoded(job))
+                task = task_ref(job.identifier, object)
+                answers.append(
+                    content(await utils.add_job(task, json.loads(job.payload), job.spec))
+                )
         stored = await utils.list_jobs(limit=None)
-        return sorted(
-            ((j.key, j.payload, j.queue_name, j.priority, j.revision) for j in stored), key=repr
-        )
-
-
-def _decoded(job: NewJob) -> tuple[object, JobSpec]:
-    return json.loads(job.payload), job.spec
-
-
-@pytest.fixture
-def url(gw_database: str) -> str:
-    return gw_database
+        return answers, sorted(map(content, stored), key=repr)
 
 
 @settings(
@@ -55,9 +91,13 @@ def url(gw_database: str) -> str:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(jobs=calls)
-def test_bulk_equals_one_by_one(url: str, jobs: list[NewJob]) -> None:
-    def run(*, bulk: bool) -> list[tuple[object, ...]]:
-        return asyncio.run(rows(url, jobs, bulk=bulk))
+@given(before=befores, jobs=calls)
+def test_bulk_equals_one_by_one(
+    gw_database: str, before: dict[str, str], jobs: list[NewJob]
+) -> None:
+    def run(how: str) -> tuple[list[object], list[object]]:
+        return asyncio.run(outcome(gw_database, before, jobs, how))
 
-    assert run(bulk=True) == run(bulk=False)
+    answers, stored = run("one by one")
+    assert run("many") == (answers, stored)
+    assert run("stream") == ([], stored)

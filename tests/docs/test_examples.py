@@ -22,6 +22,10 @@ PRINTED = {
         attempt 2: ['bob']
         stored error of the attempt before: 1 batch item(s) failed: 1: ConnectionError: busy
         1 completed, 1 retried""",
+    "exactly_once": """\
+        attempt 1: written
+        attempt 2: written
+        charges: 1""",
     "job_keys": """\
         the same job: True | moved: True
         payload: three letters | moved: False

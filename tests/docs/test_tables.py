@@ -14,7 +14,14 @@ from support.doc_blocks import ROOT, table_below
 from support.recorder import ALL
 from support.running import sql
 
-from graphile_worker import JobKeyMode, JobSpec, WorkerOptions, WorkerShutdownConfig, WorkerUtils
+from graphile_worker import (
+    JobKeyMode,
+    JobSpec,
+    WorkerOptions,
+    WorkerRecoveryConfig,
+    WorkerShutdownConfig,
+    WorkerUtils,
+)
 from graphile_worker.cli.commands import COMMANDS, commands
 from graphile_worker.hooks.events import InterceptorEvent, ObserverEvent
 from graphile_worker.queries.watch_queue import QueueReading
@@ -86,11 +93,17 @@ def default_of(field: dataclasses.Field[Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("heading", "options"),
-    [("## Options", WorkerOptions), ("## Shutdown", WorkerShutdownConfig)],
+    ("page", "heading", "options"),
+    [
+        ("running-workers.md", "## Options", WorkerOptions),
+        ("running-workers.md", "## Shutdown", WorkerShutdownConfig),
+        ("recovery.md", "## Options", WorkerRecoveryConfig),
+    ],
 )
-def test_every_option_of_a_worker_is_told_with_its_default(heading: str, options: type) -> None:
-    rows = table_below(DOCS / "running-workers.md", heading)
+def test_every_option_of_a_worker_is_told_with_its_default(
+    page: str, heading: str, options: type
+) -> None:
+    rows = table_below(DOCS / page, heading)
     told = {name: row[1] for name, row in zip(names_in(rows), rows, strict=True)}
     fields = {field.name: default_of(field) for field in dataclasses.fields(options)}
     assert told == fields

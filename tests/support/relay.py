@@ -24,6 +24,7 @@ class Relay:
         self._gate.set()
         self._answers = asyncio.Event()
         self._answers.set()
+        self._unanswerable: bytes | None = None
         self.port = port
         self.accepted = 0
 
@@ -43,12 +44,18 @@ class Relay:
         """Accept, and never answer: a black-holed link."""
         self._gate.clear()
 
-    def withhold_answers(self) -> None:
-        """Pass requests on, and keep what the server says to them."""
-        self._answers.clear()
+    def thaw(self) -> None:
+        """Answer new connections again; those that were frozen are dropped."""
+        self.hang_up()
+        self._gate.set()
+
+    def withhold_answers(self, *, from_one_with: bytes) -> None:
+        """Pass requests on, and keep what the server says from the first answer with these bytes."""
+        self._unanswerable = from_one_with
 
     def answer_again(self) -> None:
         """Answer new connections; those whose answers were kept are dropped with them."""
+        self._unanswerable = None
         self.hang_up()
         self._answers.set()
 
@@ -75,15 +82,18 @@ class Relay:
             back, forth = await asyncio.open_unix_connection(str(self._target))
             self._writers.add(forth)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(reader, forth, self._gate))
-                both.create_task(self._pass(back, writer, self._gate, self._answers))
+                both.create_task(self._pass(reader, forth))
+                both.create_task(self._pass(back, writer, answers=True))
 
     async def _pass(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *gates: asyncio.Event
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                for gate in gates:
-                    await gate.wait()
+                await self._gate.wait()
+                if answers:
+                    if self._unanswerable is not None and self._unanswerable in data:
+                        self._answers.clear()
+                    await self._answers.wait()
                 writer.write(data)
         writer.close()

@@ -13,7 +13,7 @@ from graphile_worker import Worker, WorkerOptions
 
 
 @asynccontextmanager
-async def running(url: str, **options: Any) -> AsyncIterator[Worker]:
+async def running(url: str | None, **options: Any) -> AsyncIterator[Worker]:
     """A worker in `run()`; drained at the end, its errors raised."""
     options = {"concurrency": 4, "listen_os_shutdown_signals": False, **options}
     async with WorkerOptions(database_url=url, **options).init() as worker:

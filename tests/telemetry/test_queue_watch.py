@@ -45,7 +45,8 @@ async def test_an_old_ready_job_is_told_once_and_its_end_too(
         await until(lambda: at_least(looks, more))
         await db.execute("delete from graphile_worker._private_jobs")
         await until(lambda: alerted(caplog, "old_ready_job", "over: old ready job"))
-    assert [name for name, _ in alerts(caplog)] == ["old_ready_job", "old_ready_job"]
+    names = [name for name, _ in alerts(caplog)]
+    assert names.count("old_ready_job") == 2, "not once a look"
 
 
 async def at_least(things: list[Any], count: int) -> bool:

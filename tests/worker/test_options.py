@@ -62,7 +62,7 @@ async def test_init_refuses_what_cannot_run() -> None:
         await WorkerOptions(database_url="postgresql:///x").init()
     with pytest.raises(ConfigurationError, match="no database"):
         await WorkerOptions(tasks=[work]).init()
-    with pytest.raises(ConfigurationError, match="asyncpg pool"):
+    with pytest.raises(ConfigurationError, match="on str; what works: asyncpg Pool"):
         await WorkerOptions(tasks=[work], database="postgresql://").init()
 
     @task("work", payload=None)

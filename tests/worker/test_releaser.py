@@ -13,6 +13,7 @@ from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Outcome, Unfinished, Verdict
 from graphile_worker.queries.claim_jobs import claim_jobs
 from graphile_worker.queries.task_ids import register_tasks
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.worker.releaser import Releaser
 from graphile_worker.worker.steady_connection import SteadyConnection
 
@@ -46,7 +47,7 @@ async def test_a_text_the_database_refuses_costs_neither_its_job_nor_the_others(
         releaser = Releaser(
             connection,
             SCHEMA,
-            "w",
+            WorkerIdentity("w"),
             hurries=True,
             on_released=on_released,
             on_queue_freed=lambda: None,

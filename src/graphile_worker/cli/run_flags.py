@@ -21,6 +21,14 @@ _SHUTDOWN_FIELDS: Final = (
 )
 """What `WorkerOptions.shutdown` says too, and says alone once it is merged."""
 
+_RECOVERY_FIELDS: Final = (
+    "heartbeat_interval",
+    "sweep_interval",
+    "sweep_threshold",
+    "recovery_delay",
+)
+"""The same for `WorkerOptions.recovery`."""
+
 
 class RunFlags(TypedDict):
     """Every flag; None, False or () where it was not given."""
@@ -41,6 +49,12 @@ class RunFlags(TypedDict):
     hook_timeout: timedelta | None
     listen: str | None
     listen_beyond_loopback: bool
+    heartbeat_interval: timedelta | None
+    sweep_interval: timedelta | None
+    sweep_threshold: timedelta | None
+    recovery_delay: timedelta | None
+    recover_orphans: bool
+    no_recovery: bool
 
 
 _COUNT: Final = click.IntRange(min=1)
@@ -106,6 +120,36 @@ _OPTIONS: Final[list[Callable[[Any], Any]]] = [
     click.option(
         "--listen-beyond-loopback", is_flag=True, help="Let other machines reach --listen."
     ),
+    click.option(
+        "--heartbeat-interval",
+        metavar="DURATION",
+        type=positive_duration,
+        help="How often to say that this worker is alive.",
+    ),
+    click.option(
+        "--sweep-interval",
+        metavar="DURATION",
+        type=positive_duration,
+        help="How often to look for workers that died.",
+    ),
+    click.option(
+        "--sweep-threshold",
+        metavar="DURATION",
+        type=positive_duration,
+        help="How long a worker is silent that counts as dead.",
+    ),
+    click.option(
+        "--recovery-delay",
+        metavar="DURATION",
+        type=duration,
+        help="When a job of a dead worker may run again.",
+    ),
+    click.option(
+        "--recover-orphans",
+        is_flag=True,
+        help="Also take locks of owners that never registered, as Node.js workers.",
+    ),
+    click.option("--no-recovery", is_flag=True, help="Leave dead workers to other workers."),
 ]
 
 
@@ -138,6 +182,15 @@ def merge(options: WorkerOptions, settings: Settings, flags: RunFlags) -> Worker
         **_given(
             grace_period=flags["shutdown_grace_period"],
             interrupted_job_retry_delay=flags["interrupted_job_retry_delay"],
+        ),
+    )
+    changes |= dict.fromkeys(_RECOVERY_FIELDS)
+    changes["recovery"] = dataclasses.replace(
+        options.recovery_config(),
+        **_given(**{name: flags[name] for name in _RECOVERY_FIELDS}),
+        **_given(
+            recover_orphans=flags["recover_orphans"] or None,
+            enabled=False if flags["no_recovery"] else None,
         ),
     )
     return dataclasses.replace(options, **changes)

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphile_worker.database.statement import Row
-from graphile_worker.errors import JobNotAddedError, JobScheduleFailed
+from graphile_worker.errors import JobNotAddedError, JobScheduleFailed, PayloadError
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import JobKeyMode, given
-from graphile_worker.queries.add_jobs import preserves_run_at
+from graphile_worker.queries.add_jobs import Stored, Wave, distinct_specs, preserves_run_at
 from graphile_worker.queries.rows import job_of
+
+Names: TypeAlias = Mapping[tuple[str, int], str]
+"""The names of tasks and queues by `("task", id)` and `("queue", id)`."""
 
 _NOW = 17
 """The column of the database's now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wave:
-    """Jobs that one call of `add_jobs` can take: distinct keys, one `preserve_run_at`."""
-
-    positions: list[int]
-    preserve_run_at: bool
+_WAVE = 18
+"""The column of the number of the wave."""
+_JSON_SPACE = " \t\n\r"
+"""Around a payload it does not survive; task.job(…) writes none."""
 
 
 def waves(jobs: Sequence[NewJob]) -> list[Wave]:
     """Split a call so that its waves, in order, do what adding one by one in order would do.
 
-    `add_jobs` takes a key once and one `preserve_run_at` for all. Jobs with different keys do not
-    touch each other, so only jobs with the same key have to stay in order: the n-th job with a key
-    goes into the n-th round, and a round splits by `preserve_run_at`.
+    Jobs with different keys do not touch each other, so only jobs with the same key have to stay in
+    order: the n-th job with a key goes into the n-th round, and a round splits by
+    `preserve_run_at`.
 
     Raises:
         JobScheduleFailed: a job asks for `UNSAFE_DEDUPE`, which `add_jobs` cannot do.
     """
+    if all(given(spec.job_key) is None for spec in distinct_specs(jobs)):
+        return [Wave(range(len(jobs)), preserve_run_at=False)]
     rounds: dict[tuple[int, bool], list[int]] = defaultdict(list)
     seen: dict[str, int] = defaultdict(int)
     for position, job in enumerate(jobs):
@@ -55,34 +55,65 @@ def waves(jobs: Sequence[NewJob]) -> list[Wave]:
 
 
 def match(
-    jobs: Sequence[NewJob], rows: Sequence[Row], names: Mapping[tuple[str, int], str]
+    jobs: Sequence[NewJob], waves: Sequence[Wave], rows: Sequence[Row], names: Names
 ) -> list[Job]:
     """The rows as jobs, in the order of the jobs they came from.
 
-    The database answers in an order of its own. A job with a key is known by its key; others are
-    known by their content, and where several are alike any of them will do (the lower id first).
+    The database answers in an order of its own. Within a wave a job with a key is known by its key;
+    others are known by their content, and where several are alike any of them will do (the lower id
+    first).
 
     Raises:
-        JobNotAddedError: a keyed job has no row (the race of Node's `add_jobs`).
+        JobNotAddedError: a job has no row (the race of Node's `add_jobs`).
+        PayloadError: there are more rows than jobs.
     """
+    _refuse_more(jobs, len(rows))
     by_content: dict[object, list[Job]] = defaultdict(list)
+    now = datetime.min.replace(tzinfo=UTC)
     for row in sorted(rows, key=_id, reverse=True):
-        found = _job(row, names)
+        found, now = _job(row, names), row[_NOW]
         content = found.key if found.key is not None else _row_content(row, found)
-        by_content[content].append(found)
-    now = rows[0][_NOW] if rows else datetime.min.replace(tzinfo=UTC)
-    return [_take(job, by_content, now) for job in jobs]
+        by_content[row[_WAVE], content].append(found)
+    matched = {
+        position: _take(jobs[position], number, by_content, now)
+        for number, wave in enumerate(waves, start=1)
+        for position in wave.positions
+    }
+    return [matched[position] for position in range(len(jobs))]
 
 
-def _take(job: NewJob, by_content: Mapping[object, list[Job]], now: datetime) -> Job:
+def check_stored(jobs: Sequence[NewJob], stored: Stored) -> int:
+    """The number of jobs, if all of them were stored.
+
+    Raises:
+        JobNotAddedError: a job was not (the race of Node's `add_jobs`).
+        PayloadError: there are more than there should be.
+    """
+    if stored.count == len(jobs):
+        return stored.count
+    _refuse_more(jobs, stored.count)
+    keys = (given(job.spec.job_key) for job in jobs)
+    raise JobNotAddedError(next((k for k in keys if k is not None and k not in stored.keys), None))
+
+
+def _refuse_more(jobs: Sequence[NewJob], count: int) -> None:
+    """Only a `NewJob` made by hand, with `1, 2` for its payload, could bring this about."""
+    if count > len(jobs):
+        raise PayloadError(
+            f"{len(jobs)} jobs have {count} payloads: one of them is not one JSON value; make jobs "
+            "with task.job(…)"
+        )
+
+
+def _take(job: NewJob, wave: int, by_content: Mapping[object, list[Job]], now: datetime) -> Job:
     key = given(job.spec.job_key)
-    candidates = by_content.get(key if key is not None else _content(job, now))
+    candidates = by_content.get((wave, key if key is not None else _content(job, now)))
     if not candidates:
         raise JobNotAddedError(key)
     return candidates.pop()
 
 
-def _job(row: Row, names: Mapping[tuple[str, int], str]) -> Job:
+def _job(row: Row, names: Names) -> Job:
     queue = None if row[2] is None else names.get(("queue", row[2]))
     return job_of(row, task_identifier=names.get(("task", row[1]), ""), queue_name=queue)
 
@@ -112,7 +143,7 @@ def _content(job: NewJob, now: datetime) -> tuple[object, ...]:
         run_at = now + (run_at or timedelta(0))
     return (
         job.identifier,
-        job.payload,
+        job.payload.strip(_JSON_SPACE),
         given(spec.queue_name),
         0 if priority is None else priority,
         25 if max_attempts is None else max_attempts,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 from typing import TypeVar
 
-from graphile_worker.database.executor import Connection, Database
+from graphile_worker.database.executor import Connection, Database, SyncConnection, SyncDatabase
 from graphile_worker.database.statement import Statement
-from graphile_worker.drivers.connect import connect
+from graphile_worker.drivers.connect import connect, connect_sync
 from graphile_worker.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -38,12 +38,8 @@ async def open_database(
         ConnectionLostError: nobody answers there.
         DatabaseError: the server refused us.
     """
-    if not url:
-        raise ConfigurationError(
-            "no database: pass database_url=, --database-url or set DATABASE_URL "
-            '(for a PostgreSQL that comes along: "embedded:")'
-        )
-    if not url.lower().startswith(_EMBEDDED):
+    url = _given(url)
+    if not _is_embedded(url):
         return await connect(
             url, max_connections=max_connections, prepared_statements=prepared_statements, wait=wait
         )
@@ -56,6 +52,43 @@ async def open_database(
         await asyncio.to_thread(server.close)
         raise
     return _OnEmbedded(database, server.close)
+
+
+def open_sync_database(
+    url: str | None, *, max_connections: int = 5, prepared_statements: bool = True
+) -> SyncDatabase:
+    """The same without an event loop; see `open_database`.
+
+    Raises:
+        MissingDependencyError: psycopg is not installed.
+    """
+    url = _given(url)
+    if not _is_embedded(url):
+        return connect_sync(
+            url, max_connections=max_connections, prepared_statements=prepared_statements
+        )
+    from graphile_worker.embedded.server import EmbeddedPostgres  # noqa: PLC0415 (optional extra)
+
+    server = EmbeddedPostgres.start(url)
+    try:
+        database = connect_sync(server.url, max_connections=max_connections)
+    except BaseException:
+        server.close()
+        raise
+    return _OnEmbeddedSync(database, server.close)
+
+
+def _given(url: str | None) -> str:
+    if not url:
+        raise ConfigurationError(
+            "no database: pass database_url=, --database-url or set DATABASE_URL "
+            '(for a PostgreSQL that comes along: "embedded:")'
+        )
+    return url
+
+
+def _is_embedded(url: str) -> bool:
+    return url.lower().startswith(_EMBEDDED)
 
 
 class _OnEmbedded:
@@ -79,3 +112,23 @@ class _OnEmbedded:
             await self._database.aclose()
         finally:
             await asyncio.to_thread(self._close_server)
+
+
+class _OnEmbeddedSync:
+    """The same without an event loop."""
+
+    def __init__(self, database: SyncDatabase, close_server: Callable[[], None]) -> None:
+        self._database = database
+        self._close_server = close_server
+
+    def run(self, statement: Statement[T]) -> T:
+        return self._database.run(statement)
+
+    def connection(self) -> AbstractContextManager[SyncConnection]:
+        return self._database.connection()
+
+    def close(self) -> None:
+        try:
+            self._database.close()
+        finally:
+            self._close_server()

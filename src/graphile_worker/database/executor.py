@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from graphile_worker.database.statement import Statement
@@ -87,5 +87,38 @@ class Database(Executor, Protocol):
         ...
 
     async def aclose(self) -> None:
+        """Close all connections; waits for borrowed ones a bounded time, then drops them."""
+        ...
+
+
+class SyncConnection(SyncExecutor, Protocol):
+    """One connection of ours without an event loop; used by one thread at a time."""
+
+    @property
+    def raw(self) -> Any:
+        """The driver's own connection, for SQL that is not ours."""
+        ...
+
+    def script(self, text: str) -> None:
+        """Send several statements, without arguments, as one simple query."""
+        ...
+
+    def transaction(self, *, lent: bool = False) -> AbstractContextManager[None]:
+        """A READ COMMITTED transaction; see `Connection.transaction`."""
+        ...
+
+    def close(self) -> None:
+        """Close it for good; safe to call twice, and on a connection that is already dead."""
+        ...
+
+
+class SyncDatabase(SyncExecutor, Protocol):
+    """A pool of connections of ours without an event loop; any thread may use it."""
+
+    def connection(self) -> AbstractContextManager[SyncConnection]:
+        """Borrow one connection for a while."""
+        ...
+
+    def close(self) -> None:
         """Close all connections; waits for borrowed ones a bounded time, then drops them."""
         ...

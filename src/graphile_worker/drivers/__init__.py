@@ -6,6 +6,12 @@ A URL becomes a connection in steps that can be read one by one:
     Target ── opening (one host after the other) ──> a driver's connection, with `settings`
     connections ── asyncpg ──> Database and Connection of the port in `database/`
 
-Exceptions of the driver become ours in `asyncpg_errors`; what a SQLSTATE means is in `sqlstate`.
-Start at `connect.connect`.
+What callers have becomes the same, whatever library it is of (`kinds` finds out which):
+
+    a connection or session ── borrowed ──> Executor: in the caller's transaction, no more
+    a pool or engine ── adopt ──> Database: transactions of ours on the caller's connections
+
+Exceptions of the driver become ours in `asyncpg_errors` and `psycopg_errors`, but for borrowed
+connections, where they get a note (`notes`); what a SQLSTATE means is in `sqlstate`.
+Start at `connect.connect`, `borrowed.executor_for` and `adopt.adopt`.
 """

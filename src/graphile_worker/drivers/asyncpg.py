@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -18,11 +19,11 @@ from graphile_worker.drivers.asyncpg_connection import (
     PinnedConnection,
     Pool,
     drop,
-    forked,
     give_back,
 )
 from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours
 from graphile_worker.drivers.opening import Opener, Raw
+from graphile_worker.drivers.process import forked
 from graphile_worker.drivers.sqlstate import READ_ONLY
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 
@@ -106,13 +107,14 @@ class AsyncpgDatabase:
         not apply to it.
         """
         if self._opener is None:
+            raw = await self._acquire()
             return PinnedConnection(
-                await self._acquire(), self._pool, preamble=self._preamble or ""
+                raw, partial(give_back, self._pool, raw), preamble=self._preamble or ""
             )
         if self._process != os.getpid():
             raise forked(self._process)
-        raw = await self._opener.open(name, settings=settings or {})
-        return AsyncpgConnection(raw, preamble=self._preamble)
+        opened = await self._opener.open(name, settings=settings or {})
+        return AsyncpgConnection(opened, preamble=self._preamble)
 
     async def aclose(self) -> None:
         """Close all connections, within a bounded time; a caller's pool is left alone."""

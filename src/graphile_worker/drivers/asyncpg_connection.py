@@ -15,7 +15,7 @@ from asyncpg.transaction import Transaction
 from graphile_worker.database.statement import Statement
 from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours
 from graphile_worker.drivers.opening import Raw as Opened
-from graphile_worker.errors import ConfigurationError
+from graphile_worker.drivers.process import forked
 
 T = TypeVar("T")
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -109,7 +109,8 @@ class AsyncpgConnection:
     async def _roll_back(self, block: Transaction) -> None:
         """Never leave a transaction open: a connection that cannot roll back is given up."""
         try:
-            await block.rollback()
+            async with asyncio.timeout(CLOSE_SECONDS):  # over a dead link it would take for ever
+                await block.rollback()
         except DRIVER_ERRORS:
             drop(self.raw)
         except BaseException:
@@ -165,12 +166,14 @@ class AsyncpgConnection:
 
 
 class PinnedConnection(AsyncpgConnection):
-    """A connection out of a caller's pool, which closing gives back as it was."""
+    """A connection out of a caller's pool or engine, which closing gives back as it was."""
 
-    def __init__(self, raw: Borrowed, pool: Pool, *, preamble: str) -> None:
+    def __init__(
+        self, raw: Raw, give_back: Callable[[], Awaitable[None]], *, preamble: str
+    ) -> None:
         super().__init__(raw, preamble=preamble)
-        self._borrowed: Borrowed | None = raw
-        self._pool = pool
+        self._borrowed: Raw | None = raw
+        self._give_back = give_back
 
     async def aclose(self) -> None:
         """Give it back, without our listeners; one that does not answer is dropped."""
@@ -185,7 +188,7 @@ class PinnedConnection(AsyncpgConnection):
         except DRIVER_ERRORS:
             drop(raw)
         finally:
-            await give_back(self._pool, raw)
+            await self._give_back()
             self._ended(raw)
 
 
@@ -199,11 +202,3 @@ async def give_back(pool: Pool, raw: Borrowed) -> None:
     """Return a connection to its pool; one that cannot be reset is dropped by asyncpg."""
     with suppress(*DRIVER_ERRORS):
         await pool.release(raw, timeout=CLOSE_SECONDS)
-
-
-def forked(process: int) -> ConfigurationError:
-    """The error for two processes at one socket: they would garble each other's conversation."""
-    return ConfigurationError(
-        f"this connection was opened by process {process}, and is used in process {os.getpid()}; "
-        "open connections after forking"
-    )

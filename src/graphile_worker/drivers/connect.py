@@ -7,10 +7,10 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Database, SyncDatabase
 from graphile_worker.drivers.dsn import resolve
 from graphile_worker.drivers.sqlstate import UNKNOWN_DATABASE, is_transient
-from graphile_worker.errors import ConfigurationError, DatabaseError
+from graphile_worker.errors import ConfigurationError, DatabaseError, MissingDependencyError
 from graphile_worker.runtime.retry import Backoff
 
 if TYPE_CHECKING:
@@ -52,6 +52,35 @@ async def connect(
     if wait is None:
         return await _open(opener, max_connections)
     return await _open_until(opener, max_connections, wait)
+
+
+def connect_sync(
+    url: str, *, max_connections: int = 5, prepared_statements: bool = True
+) -> SyncDatabase:
+    """Open a database that works without an event loop, by psycopg, and make sure it answers.
+
+    Args:
+        url: as for `connect`.
+        max_connections: the size of the pool, whose connections any thread may borrow.
+        prepared_statements: as for `connect`.
+
+    Raises:
+        MissingDependencyError: psycopg or its pool is not installed.
+        ConfigurationError: the connection string cannot be used.
+        ConnectionLostError: the server cannot be reached.
+        DatabaseError: the server refuses: a wrong password, an unknown database.
+    """
+    try:
+        from graphile_worker.drivers.psycopg_opening import (  # noqa: PLC0415 (an extra)
+            OwnSyncDatabase,
+            SyncOpener,
+        )
+    except ImportError as error:
+        raise MissingDependencyError("a connection without an event loop", "psycopg") from error
+    if max_connections < 1:
+        raise ConfigurationError(f"max_connections must be at least 1, got {max_connections}")
+    opener = SyncOpener(resolve(url), prepared_statements=prepared_statements)
+    return OwnSyncDatabase.open(opener, max_connections)
 
 
 async def _open(opener: Opener, max_connections: int) -> AsyncpgDatabase:

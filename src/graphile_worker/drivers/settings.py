@@ -74,6 +74,16 @@ def local() -> str:
     return f"set transaction read write; {_set_config(ours)}"
 
 
+def begun() -> str:
+    """SQL that makes a transaction READ COMMITTED and writable, before its first query."""
+    return "set transaction isolation level read committed, read write, not deferrable"
+
+
+def begun_locally() -> str:
+    """`begun` and `local` in one."""
+    return f"{begun()}; {local()}"
+
+
 def lent(values: Sequence[str]) -> str:
     """SQL that gives one transaction of ours the role's settings, as `SHOW_OF_THE_ROLE` told."""
     return _set_config(dict(zip(_OF_THE_ROLE, values, strict=True)))

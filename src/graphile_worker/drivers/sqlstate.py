@@ -10,6 +10,8 @@ from graphile_worker.errors import ConnectionLostError, DatabaseError
 READ_ONLY = "25006"
 """A write met a read-only server: after a failover the old primary answers so."""
 
+DATA_EXCEPTION = "22000"
+"""A value is not one of its type; the class of all errors about values."""
 CANNOT_CONNECT_NOW = "57P03"
 TOO_MANY_CONNECTIONS = "53300"
 PROTOCOL_VIOLATION = "08P01"

@@ -78,48 +78,48 @@ class JobScheduleResult:
         return cls(Answer.FAIL, reason=reason)
 
 
-class Recovery(Enum):
-    """What becomes of a job whose run was cut off."""
+class RecoveryAction(Enum):
+    """What is done with the row."""
 
-    DEFAULT = "default"
-    SKIP = "skip"
-    FAIL_WITH_BACKOFF = "fail_with_backoff"
-    RESCHEDULE = "reschedule"
+    DEFAULT = 0
+    FAIL_WITH_BACKOFF = 1
+    RESCHEDULE = 2
+    SKIP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecoveryResult:
-    """The answer to `JobRecovery`: one of the three constants, or `reschedule(…)`."""
+    """What a `JobRecovery` hook answers; made by its constants and `reschedule`."""
 
     DEFAULT: ClassVar[JobRecoveryResult]
-    """Run it again after the delay of the options, the attempt given back."""
+    """Free it, give the attempt back, run it after `recovery_delay`."""
     SKIP: ClassVar[JobRecoveryResult]
-    """Leave its row locked, for whoever knows better."""
+    """Leave it locked; the next sweep asks again."""
     FAIL_WITH_BACKOFF: ClassVar[JobRecoveryResult]
-    """A failure as any other: the attempt is spent, the job is retried with backoff."""
+    """Free it as if it had failed: the attempt counts, and it waits as after any failure."""
 
-    kind: Recovery
+    action: RecoveryAction = RecoveryAction.DEFAULT
     run_at: datetime | None = None
     attempts: int | None = None
 
-    @classmethod
-    def reschedule(cls, run_at: datetime, attempts: int | None = None) -> JobRecoveryResult:
-        """Run it again at a time of your choice.
+    @staticmethod
+    def reschedule(run_at: datetime, attempts: int | None = None) -> JobRecoveryResult:
+        """Free it, and run it at this time.
 
         Args:
-            run_at: an aware datetime; one in the past means at once.
-            attempts: how often it counts as tried; None gives the attempt back.
+            run_at: aware; may lie in the past.
+            attempts: how many count as made; None gives the last one back.
 
         Raises:
-            ConfigurationError: `run_at` has no time zone, or `attempts` is negative.
+            ConfigurationError: a naive time, or negative attempts.
         """
         if run_at.tzinfo is None:
             raise ConfigurationError(f"run_at must have a time zone, got {run_at!r}")
         if attempts is not None and attempts < 0:
             raise ConfigurationError(f"attempts must be at least 0, got {attempts}")
-        return cls(Recovery.RESCHEDULE, run_at, attempts)
+        return JobRecoveryResult(RecoveryAction.RESCHEDULE, run_at, attempts)
 
 
-JobRecoveryResult.DEFAULT = JobRecoveryResult(Recovery.DEFAULT)
-JobRecoveryResult.SKIP = JobRecoveryResult(Recovery.SKIP)
-JobRecoveryResult.FAIL_WITH_BACKOFF = JobRecoveryResult(Recovery.FAIL_WITH_BACKOFF)
+JobRecoveryResult.DEFAULT = JobRecoveryResult()
+JobRecoveryResult.SKIP = JobRecoveryResult(RecoveryAction.SKIP)
+JobRecoveryResult.FAIL_WITH_BACKOFF = JobRecoveryResult(RecoveryAction.FAIL_WITH_BACKOFF)

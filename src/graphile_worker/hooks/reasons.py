@@ -17,15 +17,15 @@ class ShutdownReason(Enum):
 
 
 class FailureReason(Enum):
-    """Why a job is to be recovered."""
+    """Why a job was cut off; the value is what `last_error` says of a job that fails by it."""
 
-    TASK_ERROR = "task_error"
+    TASK_ERROR = "TaskError"
     """Its handler raised; kept for the vocabulary of the Rust worker, not emitted."""
-    TASK_PANIC = "task_panic"
+    TASK_PANIC = "TaskPanic"
     """As before."""
-    SHUTDOWN_ABORTED = "shutdown_aborted"
+    SHUTDOWN_ABORTED = "ShutdownAborted"
     """Its worker stopped before the handler had ended."""
-    WORKER_CRASHED = "worker_crashed"
+    WORKER_CRASHED = "WorkerCrashed"
     """Its worker fell silent, and another one found the job."""
 
 

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement
+from graphile_worker.database.statement import Row, Statement, nothing
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import UNSET, JobKeyMode, JobSpec, given
 from graphile_worker.queries.loader import load
 from graphile_worker.queries.rows import first_job_of
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Jobs that one call of the schema's `add_jobs` can take, by their positions in a list.
+
+    No two of them have the same key, none has `UNSAFE_DEDUPE`, and all or none of those with a key
+    have `PRESERVE_RUN_AT`.
+    """
+
+    positions: Sequence[int]
+    preserve_run_at: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many jobs were stored, and the keys of those that have one."""
+
+    count: int
+    keys: frozenset[str]
 
 
 def add_job(schema: Schema, job: NewJob) -> Statement[Job | None]:
@@ -29,32 +53,25 @@ def add_job(schema: Schema, job: NewJob) -> Statement[Job | None]:
         _flags(spec),
         None if mode is None else mode.value,
     )
-    return Statement("add_job", load("add_job", schema), args, first_job_of)
+    name = "add_job_deduped" if mode is JobKeyMode.UNSAFE_DEDUPE else "add_job"
+    return Statement(name, load(name, schema), args, first_job_of)
 
 
 def add_jobs(
-    schema: Schema, jobs: Sequence[NewJob], *, preserve_run_at: bool
+    schema: Schema, jobs: Sequence[NewJob], waves: Sequence[Wave]
 ) -> Statement[Sequence[Row]]:
-    """Add many jobs in one call; no two with the same key, none with `UNSAFE_DEDUPE`.
+    """Add many jobs, wave by wave.
 
     Returns:
-        The rows, in no particular order, with ids of tasks and queues in place of their names, and
-        the database's now as a last column.
+        The rows, in no particular order, with ids of tasks and queues in place of their names; as
+        last columns the database's now and the number of the wave, from 1.
     """
-    run_ats = [_run_at(job.spec) for job in jobs]
-    args = (
-        [job.identifier for job in jobs],
-        [job.payload for job in jobs],
-        [given(job.spec.queue_name) for job in jobs],
-        [run_at for run_at, _ in run_ats],
-        [delay for _, delay in run_ats],
-        [given(job.spec.max_attempts) for job in jobs],
-        [given(job.spec.job_key) for job in jobs],
-        [given(job.spec.priority) for job in jobs],
-        [_flags_literal(job.spec) for job in jobs],
-        preserve_run_at,
-    )
-    return Statement("add_jobs", load("add_jobs", schema), args, _rows)
+    return Statement("add_jobs", load("add_jobs", schema), _columns(jobs, waves), _rows)
+
+
+def store_jobs(schema: Schema, jobs: Sequence[NewJob], waves: Sequence[Wave]) -> Statement[Stored]:
+    """Add many jobs, wave by wave, and count them."""
+    return Statement("store_jobs", load("store_jobs", schema), _columns(jobs, waves), _stored)
 
 
 def names(
@@ -64,9 +81,19 @@ def names(
     return Statement("names", load("names", schema), (task_ids, queue_ids), _names)
 
 
+def analyze_jobs(schema: Schema) -> Statement[None]:
+    """Tell the planner what the table looks like now; not in a transaction of the caller's."""
+    return Statement("analyze_jobs", load("analyze_jobs", schema), (), nothing)
+
+
 def preserves_run_at(spec: JobSpec) -> bool:
     """Whether a job goes to the database with the flag `job_key_preserve_run_at`."""
     return given(spec.job_key_mode) is JobKeyMode.PRESERVE_RUN_AT
+
+
+def distinct_specs(jobs: Iterable[NewJob]) -> list[JobSpec]:
+    """The specs among the jobs, of which many jobs commonly share one."""
+    return list({id(job.spec): job.spec for job in jobs}.values())
 
 
 def _rows(rows: Sequence[Row]) -> Sequence[Row]:
@@ -75,6 +102,42 @@ def _rows(rows: Sequence[Row]) -> Sequence[Row]:
 
 def _names(rows: Sequence[Row]) -> dict[tuple[str, int], str]:
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _stored(rows: Sequence[Row]) -> Stored:
+    count, keys = rows[0]
+    return Stored(count, frozenset(keys or ()))
+
+
+def _columns(jobs: Sequence[NewJob], waves: Sequence[Wave]) -> tuple[object, ...]:
+    """The jobs in the order of their waves, column by column."""
+    numbers = None
+    if len(waves) > 1:
+        jobs = [jobs[position] for wave in waves for position in wave.positions]
+        numbers = [n for n, wave in enumerate(waves, start=1) for _ in wave.positions]
+    specs = [job.spec for job in jobs]
+    distinct = distinct_specs(jobs)
+
+    def column(value: Callable[[JobSpec], V | None]) -> list[V | None] | None:
+        """Most columns are empty, and then cost nothing."""
+        if all(value(spec) is None for spec in distinct):
+            return None
+        return [value(spec) for spec in specs]
+
+    identifiers = [job.identifier for job in jobs]
+    return (
+        identifiers if len(set(identifiers)) > 1 else identifiers[:1],
+        f"[{','.join([job.payload for job in jobs])}]",
+        column(lambda spec: given(spec.queue_name)),
+        column(lambda spec: _run_at(spec)[0]),
+        column(lambda spec: _run_at(spec)[1]),
+        column(lambda spec: given(spec.max_attempts)),
+        column(lambda spec: given(spec.job_key)),
+        column(lambda spec: given(spec.priority)),
+        column(_flags_literal),
+        numbers,
+        [wave.preserve_run_at for wave in waves],
+    )
 
 
 def _run_at(spec: JobSpec) -> tuple[datetime | None, float | None]:

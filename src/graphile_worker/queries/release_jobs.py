@@ -57,6 +57,12 @@ def release_unfinished(
     return Statement("release_unfinished", load("release_unfinished", schema), args, _stored)
 
 
+def complete_in_transaction(schema: Schema, *, worker_id: str, job: ClaimedJob) -> Statement[bool]:
+    """Delete one job in its handler's transaction; False: it is not ours, do not commit."""
+    name = "complete_in_transaction"
+    return Statement(name, load(name, schema), (worker_id, job.id, job.locked_at), bool)
+
+
 def _deleted(rows: Sequence[Row]) -> dict[int, bool]:
     return {row[0]: True for row in rows}
 

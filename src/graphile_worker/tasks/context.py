@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Database, Executor
+from graphile_worker.database.schema import Schema
+from graphile_worker.errors import JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.definition import JobDefinition, TaskClass
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob, RawJobSpec
 from graphile_worker.jobs.spec import JobSpec
+from graphile_worker.queries.release_jobs import complete_in_transaction
 from graphile_worker.queries.rows import flags_of, payload_of
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.shutdown import ShutdownSignal
+from graphile_worker.tasks.transaction import InTransaction, JobTransaction
 
 if TYPE_CHECKING:
     JobLogger = logging.LoggerAdapter[logging.Logger]
@@ -33,7 +39,7 @@ _job_logger = logging.getLogger("graphile_worker.job")
 class Environment:
     """What all runs of one worker share."""
 
-    worker_id: str
+    identity: WorkerIdentity
     schema: str
     database: Database
     utils: WorkerUtils
@@ -45,13 +51,36 @@ class Environment:
 class _Context:
     """What both kinds of context have. Made for each run, so it computes nothing beforehand."""
 
-    __slots__ = ("_claimed", "_environment", "_job", "_task_identifier")
+    __slots__ = (
+        "_adds_to",
+        "_claimed",
+        "_environment",
+        "_is_batch",
+        "_job",
+        "_task_identifier",
+        "_transaction",
+    )
 
-    def __init__(self, claimed: ClaimedJob, task_identifier: str, environment: Environment) -> None:
+    def __init__(
+        self,
+        claimed: ClaimedJob,
+        task_identifier: str,
+        environment: Environment,
+        *,
+        is_batch: bool = False,
+    ) -> None:
         self._claimed = claimed
         self._task_identifier = task_identifier
         self._environment = environment
+        self._is_batch = is_batch
         self._job: Job | None = None
+        self._transaction: JobTransaction | None = None
+        self._adds_to: WorkerUtils = environment.utils
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether `transaction()` has committed, so that the job is done, whatever follows."""
+        return self._transaction is not None and self._transaction.is_committed
 
     @property
     def job(self) -> Job:
@@ -59,7 +88,7 @@ class _Context:
         if self._job is None:
             claimed = self._claimed
             payload, flags = payload_of(claimed.payload), flags_of(claimed.flags)
-            worker_id = self._environment.worker_id
+            worker_id = self._environment.identity.id
             self._job = claimed.job(self._task_identifier, worker_id, payload, flags)
         return self._job
 
@@ -71,7 +100,7 @@ class _Context:
     @property
     def worker_id(self) -> str:
         """The id in `locked_by`."""
-        return self._environment.worker_id
+        return self._environment.identity.id
 
     @property
     def schema(self) -> str:
@@ -114,6 +143,20 @@ class _Context:
         assert isinstance(found, kind)  # noqa: S101 (keyed by type)
         return found
 
+    def _begin(self) -> JobTransaction:
+        if self._is_batch:
+            raise RuntimeError(
+                "ctx.transaction() completes the whole job, and a batch task may complete a part "
+                "of it; use a task of one payload"
+            )
+        if self._transaction is not None:
+            raise RuntimeError(
+                f"ctx.transaction() completes the job, so it works once a run; it was already used "
+                f"for job {self._claimed.id}"
+            )
+        self._transaction = JobTransaction()
+        return self._transaction
+
 
 class WorkerContext(_Context):
     """The context of an async handler."""
@@ -124,6 +167,44 @@ class WorkerContext(_Context):
     def utils(self) -> WorkerUtils:
         """Adds and manages jobs, on the worker's pool."""
         return self._environment.utils
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Any]:
+        """A transaction of yours that completes the job: both are committed together, or neither.
+
+        The connection is one of the worker's pool, which all handlers share; `add_job` and its kin
+        use it while it is open. Once a run. An exception inside rolls back and is a failure as any
+        other (`Snooze` snoozes). After the commit the job is done; what is raised then is logged.
+
+        Yields:
+            The driver's own connection (asyncpg's by default), on the search path of its role.
+
+        Raises:
+            JobLostError: at the end: the job is no longer held by this worker; rolled back.
+            RuntimeError: the second one in this run, or a batch task.
+            DatabaseError: no connection became free, or the commit failed.
+
+        Example:
+            async with ctx.transaction() as connection:
+                await connection.execute("update accounts set …")
+        """
+        transaction, environment = self._begin(), self._environment
+        async with environment.database.connection() as connection:
+            async with connection.transaction(lent=True):
+                self._adds_to = WorkerUtils(InTransaction(connection), schema=environment.schema)
+                try:
+                    yield connection.raw
+                finally:
+                    self._adds_to = environment.utils
+                await self._complete_on(connection)
+            transaction.is_committed = True
+
+    async def _complete_on(self, executor: Executor) -> None:
+        worker_id = self._environment.identity.id
+        schema = Schema(self._environment.schema)
+        statement = complete_in_transaction(schema, worker_id=worker_id, job=self._claimed)
+        if not await executor.run(statement):
+            raise JobLostError(self._claimed.id, worker_id)
 
     @property
     def shutting_down(self) -> asyncio.Event:
@@ -144,13 +225,13 @@ class WorkerContext(_Context):
     ) -> Job: ...
     async def add_job(self, task: Any, payload: Any = None, spec: JobSpec | None = None) -> Job:
         """See `WorkerUtils.add_job`."""
-        return await self.utils.add_job(task, payload, spec)
+        return await self._adds_to.add_job(task, payload, spec)
 
     async def add_raw_job(
         self, identifier: str, payload: Any = None, spec: JobSpec | None = None
     ) -> Job:
         """See `WorkerUtils.add_raw_job`."""
-        return await self.utils.add_raw_job(identifier, payload, spec)
+        return await self._adds_to.add_raw_job(identifier, payload, spec)
 
     @overload
     async def add_jobs(self, task: Iterable[NewJob], /) -> list[Job]: ...
@@ -163,18 +244,18 @@ class WorkerContext(_Context):
     ) -> list[Job]:
         """See `WorkerUtils.add_jobs`."""
         if payloads is None:
-            return await self.utils.add_jobs(task)
-        return await self.utils.add_jobs(task, payloads, spec)
+            return await self._adds_to.add_jobs(task)
+        return await self._adds_to.add_jobs(task, payloads, spec)
 
     async def add_raw_jobs(self, specs: Iterable[RawJobSpec]) -> list[Job]:
         """See `WorkerUtils.add_raw_jobs`."""
-        return await self.utils.add_raw_jobs(specs)
+        return await self._adds_to.add_raw_jobs(specs)
 
     async def add_batch_job(
         self, task: JobDefinition[list[I]], items: Iterable[I], spec: JobSpec | None = None
     ) -> Job:
         """See `WorkerUtils.add_batch_job`."""
-        return await self.utils.add_batch_job(task, items, spec)
+        return await self._adds_to.add_batch_job(task, items, spec)
 
 
 class SyncWorkerContext(_Context):

@@ -13,6 +13,7 @@ from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.payloads.codec import to_json
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.tasks.context import Environment, WorkerContext
 
@@ -37,7 +38,7 @@ def context(
     """
     job = job or _claimed_now(payload)
     environment = Environment(
-        worker_id=job.locked_by or "test",
+        identity=WorkerIdentity(job.locked_by or "test"),
         schema="graphile_worker" if utils is None else utils.schema,
         database=_nothing,
         utils=utils or WorkerUtils(_nothing),
@@ -51,8 +52,10 @@ def context(
 class _Nothing:
     """Stands for the database of a context without one."""
 
-    def __getattr__(self, name: str) -> Any:
+    def _refuse(self) -> Any:
         raise ConfigurationError("this context has no database; give it one: context(utils=…)")
+
+    run = connection = dedicated = aclose = property(_refuse)
 
 
 _nothing = cast("Database", _Nothing())

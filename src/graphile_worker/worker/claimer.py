@@ -15,6 +15,7 @@ from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.queries.claim_jobs import batch_size, claim_jobs
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
@@ -35,7 +36,7 @@ class ClaimRules:
     """What this worker may claim, and as whom."""
 
     schema: Schema
-    worker_id: str
+    identity: WorkerIdentity
     forbidden_flags: list[str] | None
     use_local_time: bool
     poll_interval: float
@@ -71,8 +72,19 @@ class Claimer:
         self._queues = True
         self._slow = False
         self._last_claim = self._planned = time.monotonic()
-        self.waits_for_room = False
-        """Set while a finished job is a reason to wake up."""
+        self.is_answered = False
+        """Whether the last claim was answered."""
+        self.answered_at: float | None = None
+        """When one was answered last, on the monotonic clock."""
+        self.turn = asyncio.Lock()
+        """Held while a claim is under way; who takes it keeps claims from being sent."""
+        self._waits_for_room = False
+
+    def room_made(self) -> None:
+        """A slot is free or an outcome stored: a reason to wake up only while room is missing."""
+        if self._waits_for_room:
+            self._waits_for_room = False
+            self._wakeup()
 
     async def run(self) -> None:
         """Claim until the worker drains, through any outage of the database.
@@ -85,6 +97,7 @@ class Claimer:
             try:
                 claimed = await self._claim_into_room()
             except DatabaseError as error:
+                self.is_answered = False
                 delay = next(delays)
                 logger.warning("cannot claim jobs, trying again in %.1f s: %s", delay, error)
                 await self._pause(delay)
@@ -110,18 +123,18 @@ class Claimer:
                 empty_claims += 1
             else:
                 empty_claims = 0
-                self.waits_for_room = True
+                self._waits_for_room = True
                 await self._wakeup.wait(self._rules.poll_interval)
-                self.waits_for_room = False
+                self._waits_for_room = False
 
     async def _claim_into_room(self) -> int | None:
         """Claim once and start what came; None when there was no room, after waiting for some."""
         room = self._room()
         if room <= 0:
             # Whatever makes room wakes us while this is set, so there is no need to poll.
-            self.waits_for_room = True
+            self._waits_for_room = True
             await self._wakeup.wait()
-            self.waits_for_room = False
+            self._waits_for_room = False
             return None
         jobs = await self._claim(batch_size(room))
         for job in jobs:
@@ -129,6 +142,10 @@ class Claimer:
         return len(jobs)
 
     async def _claim(self, limit: int) -> list[ClaimedJob]:
+        async with self.turn:
+            return await self._send_claim(limit)
+
+    async def _send_claim(self, limit: int) -> list[ClaimedJob]:
         await self._lost_claims.give_back()
         started = time.monotonic()
         if started - (self._planned if self._slow else self._last_claim) > _IDLE:
@@ -139,7 +156,8 @@ class Claimer:
         except ConnectionLostError:
             self._lost_claims.suspect()
             raise
-        self._last_claim = time.monotonic()
+        self._last_claim = self.answered_at = time.monotonic()
+        self.is_answered = True
         self._slow = self._last_claim - started > _SLOW
         # Until a claim shows that there are no queues, and whenever one comes back short, the
         # next one looks at queues too.
@@ -150,7 +168,7 @@ class Claimer:
         rules = self._rules
         return claim_jobs(
             rules.schema,
-            worker_id=rules.worker_id,
+            worker_id=rules.identity.id,
             task_ids=self._task_ids.ids,
             forbidden_flags=rules.forbidden_flags,
             now=datetime.now(UTC) if rules.use_local_time else None,

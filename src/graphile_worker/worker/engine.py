@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
-from graphile_worker.errors import Snooze
+from graphile_worker.errors import DatabaseError, Snooze
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import Claimer, ClaimRules
 from graphile_worker.worker.job_events import JobEvents
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.releaser import Releaser, interrupted
-from graphile_worker.worker.run_job import JobRunner
+from graphile_worker.worker.run_job import JobRunner, Run
 from graphile_worker.worker.settings import WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
+
+CANCELLED_END_WITHIN: Final = 1.0
+"""Seconds that a cancelled handler has for its `finally` blocks."""
 
 
 class Engine:
@@ -42,25 +48,36 @@ class Engine:
         self._shutdown = environment.shutdown
         self._task_ids = task_ids
         self._wakeup = wakeup
-        self._concurrency = options.concurrency
+        self.concurrency = options.concurrency
         self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
         self._connections = [
             SteadyConnection(environment.database, name) for name in ("claim", "release")
         ]
-        self.runner = JobRunner(options, environment, task_ids, on_thread_returned=self._slot_freed)
+        self._database = environment.database
+        self._swept = False
+        self.runner = JobRunner(
+            options,
+            environment,
+            task_ids,
+            on_thread_returned=self._room_made,
+            cut_off=self._cut_off,
+        )
         self.slots = Slots(
             options.concurrency,
             self._run,
-            on_free=self._slot_freed,
+            on_free=self._room_made,
             on_never_run=self._hand_back,
         )
         self.releaser = Releaser(
             self._connections[1],
             rules.schema,
-            rules.worker_id,
+            rules.identity,
             hurries=options.database is None and options.prepared_statements,
             on_released=self._released,
             on_queue_freed=wakeup,
+        )
+        self._lost_claims = LostClaims(
+            rules.schema, rules.identity, self._connections[0], self._held
         )
         self.claimer = Claimer(
             rules,
@@ -68,14 +85,14 @@ class Engine:
             task_ids,
             wakeup,
             environment.shutdown,
-            LostClaims(rules.schema, rules.worker_id, self._connections[0], self._held),
+            self._lost_claims,
             room=self._room,
             start=self._start,
         )
         self.completed = self.failed = self.retried = 0
         self.errors: list[Exception] = []
         self._collect_errors = collect_errors
-        self._events = self._job_events(hooks, rules.worker_id) if hooks.watch_jobs else None
+        self._events = self._job_events(hooks, rules.identity) if hooks.watch_jobs else None
         self._run_job = self.runner.run if self._events is None else self._events.run
 
     @property
@@ -108,13 +125,13 @@ class Engine:
 
     def _room(self) -> int:
         """Free slots; none while outcomes pile up, since their jobs are still ours."""
-        if self.releaser.backlog + self._untold >= 2 * self._concurrency:
+        if self.releaser.backlog + self._untold >= 2 * self.concurrency:
             return 0
         return self.slots.free - self.runner.abandoned_threads
 
     def _start(self, job: ClaimedJob) -> None:
-        if self._shutdown.draining.is_set():
-            # Claimed while the shutdown began: back at once, as if nobody had touched it.
+        if self._shutdown.draining.is_set() or self._swept:
+            # Claimed while the shutdown began, say: back at once, as if nobody had touched it.
             self.releaser.put(job, Unfinished(Verdict.REFUNDED, None, 0.0))
         else:
             self.slots.start(job)
@@ -127,7 +144,11 @@ class Engine:
             self.slots.ended(job)
         if self._collect_errors and run.outcome is not COMPLETED:
             self._collect(job, run.error)
-        if run.outcome is not None:
+        if run.outcome is None:
+            return  # a hook wants it left as it is
+        if run.is_stored:
+            self._stored_by_handler(job, run.outcome)
+        else:
             self.releaser.put(job, run.outcome)
 
     def _collect(self, job: ClaimedJob, error: BaseException | None) -> None:
@@ -135,11 +156,52 @@ class Engine:
             error.add_note(f"in {self.runner.describe(job)}")
             self.errors.append(error)
 
+    def _stored_by_handler(self, job: ClaimedJob, outcome: Outcome) -> None:
+        self._released(job, outcome, lost=False)
+        if job.queue_id is not None:
+            self._wakeup()
+
     def _hand_back(self, job: ClaimedJob) -> None:
-        self.releaser.put(job, interrupted(self._retry_delay))
+        self.releaser.put(job, self._cut_off() or interrupted(self._retry_delay))
+
+    def _cut_off(self) -> Unfinished | None:
+        """What becomes of a job whose handler is cancelled now; None: nobody here cancels any."""
+        if self._swept:
+            # Most of these jobs are somebody else's by now, and this is stored for none of them.
+            return Unfinished(Verdict.REFUNDED, None, 0.0)
+        if self._shutdown.aborting.is_set():
+            return interrupted(self._retry_delay)
+        return None
+
+    @asynccontextmanager
+    async def holding_nothing(self) -> AsyncGenerator[None]:
+        """Inside, this worker holds no job, and claims none: what runs is cut off.
+
+        Waits for the database until the last outcome is stored, or known to be nobody's business.
+        """
+        async with self.claimer.turn:
+            self._swept = True
+            try:
+                self.slots.cancel_all()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CANCELLED_END_WITHIN):
+                        await self.slots.wait_idle()
+                await self.abandon_running()
+                await self.releaser.wait_empty()
+                try:
+                    await self._lost_claims.give_back_all(self._database)
+                except DatabaseError as error:
+                    logger.warning("what is still locked is left to the sweepers: %s", error)
+                yield
+            finally:
+                self._swept = False
+
+    def identifier_of(self, job: ClaimedJob) -> str:
+        """The task that a job is of."""
+        return self._task_ids[job.task_id].identifier
 
     async def _hand_back_asking(self, job: ClaimedJob) -> None:
-        run = self.runner.cut_off()
+        run = Run(self._cut_off() or interrupted(self._retry_delay), was_cut_off=True)
         if self._events is not None:
             run = await self._events.hand_back(job, run)
         if run.outcome is not None:
@@ -150,27 +212,25 @@ class Engine:
         job = self.slots.job_of(task)
         return None if job is None else self.runner.describe(job)
 
-    def _slot_freed(self) -> None:
-        if self.claimer.waits_for_room:
-            self._wakeup()
+    def _room_made(self) -> None:
+        self.claimer.room_made()
 
     @property
     def _untold(self) -> int:
         """Ends of jobs that slow hooks are still being told of."""
         return 0 if self._events is None else self._events.backlog
 
-    def _job_events(self, hooks: Hooks, worker_id: str) -> JobEvents:
+    def _job_events(self, hooks: Hooks, identity: WorkerIdentity) -> JobEvents:
         return JobEvents(
             hooks,
             self.runner,
-            worker_id,
-            name_of=lambda job: self._task_ids[job.task_id].identifier,
-            on_told=self._slot_freed,
+            identity,
+            name_of=self.identifier_of,
+            on_told=self._room_made,
         )
 
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
-        if self.claimer.waits_for_room:
-            self._wakeup()
+        self.claimer.room_made()
         if self._events is not None:
             self._events.released(job, outcome, lost=lost, is_final=_is_final(outcome, job))
         if lost:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from graphile_worker.hooks.answers import Answer, HookResult, JobRecoveryResult, Recovery
+from graphile_worker.hooks.answers import Answer, HookResult, JobRecoveryResult, RecoveryAction
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.hooks.events import (
     AfterJobRun,
@@ -30,23 +30,23 @@ from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.queries.rows import flags_of, payload_of
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.worker.run_job import JobRunner, Run
 
 IN_A_HURRY: Final = 0.4
 """Seconds for each hook that is asked while the worker is being aborted."""
-_ABORTED: Final = "ShutdownAborted"
-"""The error of a job that a hook wants to have failed by the shutdown, as Rust has it."""
 
 
 class _Running:
     """A job that events tell of."""
 
-    __slots__ = ("cut_off", "duration", "job")
+    __slots__ = ("cut_off", "duration", "job", "worker_id")
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, worker_id: str) -> None:
         self.job = job
+        self.worker_id = worker_id
         self.duration = 0.0
-        self.cut_off = False
+        self.cut_off: FailureReason | None = None
 
 
 class JobEvents:
@@ -63,14 +63,14 @@ class JobEvents:
         self,
         hooks: Hooks,
         runner: JobRunner,
-        worker_id: str,
+        identity: WorkerIdentity,
         *,
         name_of: Callable[[ClaimedJob], str],
         on_told: Callable[[], None],
     ) -> None:
         self._hooks = hooks
         self._runner = runner
-        self._worker_id = worker_id
+        self._identity = identity
         self._name_of = name_of
         self._on_told = on_told
         # By the identity of the claim, as in `Slots`.
@@ -92,19 +92,20 @@ class JobEvents:
 
         Cancel safety: as `JobRunner.run`.
         """
-        hooks, running = self._hooks, _Running(self._job(claimed))
+        hooks, running = self._hooks, self._begin(claimed)
         self._running[id(claimed)] = running
+        worker_id = running.worker_id
         try:
             if hooks.job_fetch is not None:
-                fetch = JobFetch(job=running.job, worker_id=self._worker_id)
+                fetch = JobFetch(job=running.job, worker_id=worker_id)
                 if (slow := hooks.job_fetch(fetch)) is not None:
                     await slow
             if hooks.before_job_run is not None:
-                ended = await self._before(hooks.before_job_run, claimed, running.job)
+                ended = await self._before(hooks.before_job_run, claimed, running)
                 if ended is not None:
                     return ended
             if hooks.job_start is not None:
-                start = JobStart(job=running.job, worker_id=self._worker_id)
+                start = JobStart(job=running.job, worker_id=worker_id)
                 if (slow := hooks.job_start(start)) is not None:
                     await slow
             started = time.perf_counter()
@@ -114,7 +115,7 @@ class JobEvents:
                 run = await self._after(hooks.after_job_run, claimed, running, run)
         except asyncio.CancelledError as error:
             # In the middle of a hook. Nobody cancels a job but a shutdown that is out of patience.
-            run = self._runner.cut_off(error)
+            run = self._runner.cancelled(claimed, error)
         return run if not run.was_cut_off else await self._recovered(claimed, running, run)
 
     async def hand_back(self, claimed: ClaimedJob, run: Run) -> Run:
@@ -140,10 +141,11 @@ class JobEvents:
         self._on_told()
 
     async def _before(
-        self, ask: Interceptors[BeforeJobRun, HookResult], claimed: ClaimedJob, job: Job
+        self, ask: Interceptors[BeforeJobRun, HookResult], claimed: ClaimedJob, running: _Running
     ) -> Run | None:
         """How it ends without having run, if a hook wants that."""
-        answer = await ask(BeforeJobRun(job=job, worker_id=self._worker_id, payload=job.payload))
+        job = running.job
+        answer = await ask(BeforeJobRun(job=job, worker_id=running.worker_id, payload=job.payload))
         match answer.kind:
             case Answer.CONTINUE:
                 return None
@@ -162,11 +164,13 @@ class JobEvents:
         """How it ends, as hooks have it."""
         question = AfterJobRun(
             job=running.job,
-            worker_id=self._worker_id,
+            worker_id=running.worker_id,
             result=run.error,
             duration=timedelta(0, running.duration),
         )
         answer = await ask(question, timeout=IN_A_HURRY if run.was_cut_off else None)
+        if run.is_stored:
+            return run  # the handler's own transaction has committed: nothing changes that
         match answer.kind:
             case Answer.CONTINUE:
                 return run
@@ -177,34 +181,36 @@ class JobEvents:
 
     async def _recovered(self, claimed: ClaimedJob, running: _Running, run: Run) -> Run:
         """What becomes of a job that was cut off."""
-        running.cut_off = True
-        if self._hooks.job_recovery is None:
-            return run
+        by_shutdown = isinstance(run.outcome, Unfinished) and run.outcome.error is not None
+        reason = FailureReason.SHUTDOWN_ABORTED if by_shutdown else FailureReason.WORKER_CRASHED
+        running.cut_off = reason
+        if self._hooks.job_recovery is None or not by_shutdown:
+            return run  # a worker that was taken for dead has no say: others have recovered it
         question = JobRecovery(
             job=running.job,
-            worker_id=self._worker_id,
-            previous_worker_id=self._worker_id,
-            reason=FailureReason.SHUTDOWN_ABORTED,
+            worker_id=running.worker_id,
+            previous_worker_id=running.worker_id,
+            reason=reason,
         )
         try:
             answer = await self._hooks.job_recovery(question, timeout=IN_A_HURRY)
         except asyncio.CancelledError:
             return run
-        match answer.kind:
-            case Recovery.DEFAULT:
+        match answer.action:
+            case RecoveryAction.DEFAULT:
                 return run
-            case Recovery.SKIP:
+            case RecoveryAction.SKIP:
                 del self._running[id(claimed)]
                 return replace(run, outcome=None)
-            case Recovery.FAIL_WITH_BACKOFF:
-                return replace(run, outcome=Unfinished(Verdict.SPENT, _ABORTED))
-            case Recovery.RESCHEDULE:
+            case RecoveryAction.FAIL_WITH_BACKOFF:
+                return replace(run, outcome=Unfinished(Verdict.SPENT, reason.value))
+            case RecoveryAction.RESCHEDULE:
                 return _rescheduled(run, answer)
 
     def _tell_end(
         self, running: _Running, outcome: Outcome, *, lost: bool, is_final: bool
     ) -> Awaitable[None] | None:
-        hooks, job, worker_id = self._hooks, running.job, self._worker_id
+        hooks, job, worker_id = self._hooks, running.job, running.worker_id
         duration = timedelta(0, running.duration)
         if lost:
             event = JobLost(job=job, worker_id=worker_id, duration=duration)
@@ -218,11 +224,10 @@ class JobEvents:
     def _tell_unfinished(
         self, running: _Running, outcome: Unfinished, duration: timedelta, *, is_final: bool
     ) -> Awaitable[None] | None:
-        hooks, job, worker_id = self._hooks, running.job, self._worker_id
+        hooks, job, worker_id = self._hooks, running.job, running.worker_id
         error = outcome.error or ""
-        if running.cut_off:
-            reason = FailureReason.SHUTDOWN_ABORTED
-            cut_off = JobInterrupted(job=job, worker_id=worker_id, reason=reason)
+        if running.cut_off is not None:
+            cut_off = JobInterrupted(job=job, worker_id=worker_id, reason=running.cut_off)
             return _tell(hooks.job_interrupted, cut_off)
         if outcome.verdict is Verdict.REFUNDED:
             delay = timedelta(seconds=outcome.delay or 0.0)
@@ -234,13 +239,16 @@ class JobEvents:
         failed = JobFail(job=job, worker_id=worker_id, error=error, duration=duration)
         return _tell(hooks.job_fail, failed)
 
-    def _job(self, claimed: ClaimedJob) -> Job:
-        return claimed.job(
+    def _begin(self, claimed: ClaimedJob) -> _Running:
+        # A worker that was swept goes on under another id, and this job stays the old one's.
+        worker_id = self._identity.id
+        job = claimed.job(
             self._name_of(claimed),
-            self._worker_id,
+            worker_id,
             payload_of(claimed.payload),
             flags_of(claimed.flags),
         )
+        return _Running(job, worker_id)
 
 
 def _tell(observers: Observers[O] | None, event: O) -> Awaitable[None] | None:

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from graphile_worker.database.executor import Executor
 from graphile_worker.database.schema import Schema
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.queries.release_jobs import return_lost_claims
+from graphile_worker.queries.workers import deregister_worker
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.worker.steady_connection import SteadyConnection
 
 logger = logging.getLogger(__name__)
@@ -29,12 +32,12 @@ class LostClaims:
     def __init__(
         self,
         schema: Schema,
-        worker_id: str,
+        identity: WorkerIdentity,
         connection: SteadyConnection,
         held: Callable[[], list[ClaimedJob]],
     ) -> None:
         self._schema = schema
-        self._worker_id = worker_id
+        self._identity = identity
         self._connection = connection
         self._held = held
         self._due: list[float] = []
@@ -44,6 +47,17 @@ class LostClaims:
         now = time.monotonic()
         self._due = [now, now + _LATE]
 
+    async def give_back_all(self, executor: Executor) -> None:
+        """Hand back whatever is locked for us, when we hold nothing, and say goodbye to the id.
+
+        Raises:
+            DatabaseError: sweepers will find it.
+        """
+        worker_id = self._identity.id
+        statement = return_lost_claims(self._schema, worker_id=worker_id, held=())
+        await executor.run(statement)
+        await executor.run(deregister_worker(self._schema, worker_id))
+
     async def give_back(self) -> None:
         """Look for lost claims, if it is time; call it only while no claim is under way.
 
@@ -52,7 +66,7 @@ class LostClaims:
         """
         if not self._due or time.monotonic() < self._due[0]:
             return
-        statement = return_lost_claims(self._schema, worker_id=self._worker_id, held=self._held())
+        statement = return_lost_claims(self._schema, worker_id=self._identity.id, held=self._held())
         returned = await self._connection.run(statement)
         self._due.pop(0)
         if returned:

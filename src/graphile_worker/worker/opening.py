@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import AsyncExitStack
 
 from graphile_worker.client.open_database import open_database
@@ -12,6 +11,7 @@ from graphile_worker.drivers.adopt import adopt
 from graphile_worker.hooks.dispatch import frozen
 from graphile_worker.hooks.registry import registry_of
 from graphile_worker.migrations.runner import migrate
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.duration import duration
 from graphile_worker.worker.exporter import add_exporter
 from graphile_worker.worker.run_job import check_executors
@@ -28,6 +28,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
     registry = options.registry()
     registry.resolve()
     check_executors(registry)
+    options.crontabs()
     schema = Schema(options.schema)
     handlers = registry_of(options.hooks, options.plugins)
     add_exporter(handlers, options)
@@ -41,7 +42,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
         await tell_of_init(hooks, database, options)
         return Worker(
             options,
-            worker_id=f"graphile_worker_{secrets.token_hex(9)}",
+            identity=WorkerIdentity(),
             database=database,
             direct=direct,
             task_ids=task_ids,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, overload
 
+from graphile_worker.cron.entries import AnyCron
 from graphile_worker.hooks.events import BeforeJobSchedule, JobRecovery
 from graphile_worker.hooks.registry import (
     InterceptRecovery,
@@ -64,6 +65,18 @@ class WorkerOptions(WorkerSettings):
     def define_batch_job(self, task: object) -> WorkerOptions:
         """With one more batch task."""
         return self.define_jobs([task])
+
+    def with_cron(self, cron: AnyCron) -> WorkerOptions:
+        """With one more recurring job, or those of a crontab text.
+
+        Raises:
+            CrontabError: the text is wrong, or an identifier is taken.
+        """
+        return self.with_crons([cron])
+
+    def with_crons(self, crons: Iterable[AnyCron]) -> WorkerOptions:
+        """With more recurring jobs; see `with_cron`."""
+        return dataclasses.replace(self, crons=(*self.crons, *crons))
 
     def add_forbidden_flag(self, flag: str) -> WorkerOptions:
         """With one more flag that this worker leaves alone."""

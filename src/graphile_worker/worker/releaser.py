@@ -17,6 +17,7 @@ from graphile_worker.queries.release_jobs import (
     release_unfinished,
     release_unqueued,
 )
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.steady_connection import SteadyConnection
@@ -58,7 +59,7 @@ class Releaser:
         self,
         connection: SteadyConnection,
         schema: Schema,
-        worker_id: str,
+        identity: WorkerIdentity,
         *,
         hurries: bool,
         on_released: OnReleased,
@@ -66,7 +67,7 @@ class Releaser:
     ) -> None:
         self._connection = connection
         self._schema = schema
-        self._worker_id = worker_id
+        self._identity = identity
         self._hurries = hurries
         self._on_released = on_released
         self._on_queue_freed = on_queue_freed
@@ -91,8 +92,9 @@ class Releaser:
     def put(self, job: ClaimedJob, outcome: Outcome) -> None:
         """Store what became of a job, soon."""
         self._waiting.append((job, outcome))
-        self._empty.clear()
-        self._wakeup()
+        if len(self._waiting) == 1:  # whoever takes the list takes all of it
+            self._empty.clear()
+            self._wakeup()
 
     async def wait_empty(self) -> None:
         """Wait until all is stored."""
@@ -121,18 +123,18 @@ class Releaser:
         if self._hurries and not any(job.queue_id for job in jobs):
             try:
                 return await self._persist(
-                    release_unqueued(self._schema, worker_id=self._worker_id, jobs=jobs),
+                    release_unqueued(self._schema, worker_id=self._identity.id, jobs=jobs),
                     waits_for_locks=False,
                 )
             except DatabaseError as error:
                 if error.sqlstate != _LOCKED:
                     raise
         return await self._persist(
-            release_completed(self._schema, worker_id=self._worker_id, jobs=jobs)
+            release_completed(self._schema, worker_id=self._identity.id, jobs=jobs)
         )
 
     async def _send_unfinished(self, jobs: Sequence[tuple[ClaimedJob, Unfinished]]) -> None:
-        statement = release_unfinished(self._schema, worker_id=self._worker_id, jobs=jobs)
+        statement = release_unfinished(self._schema, worker_id=self._identity.id, jobs=jobs)
         try:
             stored, ambiguous = await self._persist(statement)
         except DatabaseError as error:
@@ -151,7 +153,9 @@ class Releaser:
     ) -> None:
         logger.error("job %s: its outcome was refused: %s", job.id, error)
         safe = Unfinished(end.verdict, _UNSTORABLE + ascii(str(error)))
-        statement = release_unfinished(self._schema, worker_id=self._worker_id, jobs=[(job, safe)])
+        statement = release_unfinished(
+            self._schema, worker_id=self._identity.id, jobs=[(job, safe)]
+        )
         stored, ambiguous = await self._persist(statement)
         self._stored([(job, safe)], stored, ambiguous=ambiguous)
 
@@ -198,7 +202,7 @@ class Releaser:
             # After an ambiguous try a missing row is most likely our own doing.
             lost = answer is None and not ambiguous
             if lost:
-                error = JobLostError(job.id, self._worker_id)
+                error = JobLostError(job.id, self._identity.id)
                 logger.warning(
                     "%s; its outcome was not stored",
                     error,

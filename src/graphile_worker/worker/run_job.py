@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from graphile_worker.errors import PayloadError, PermanentFailure, Snooze
+from graphile_worker.errors import JobLostError, PayloadError, PermanentFailure, Snooze
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.current_job import enter_job
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.duration import duration
-from graphile_worker.runtime.shutdown import ShutdownState
 from graphile_worker.tasks.batch_results import batch_outcome
 from graphile_worker.tasks.context import Environment, SyncWorkerContext, WorkerContext
 from graphile_worker.tasks.error_text import error_text, storable
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.tasks.task import Task
 from graphile_worker.worker.call_result import CallResult, Raised
-from graphile_worker.worker.releaser import interrupted
 from graphile_worker.worker.settings import WorkerSettings, cpus, seconds
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.thread_pool import ThreadPool
@@ -55,9 +53,12 @@ class Run:
     error: BaseException | None = None
     was_cut_off: bool = False
     """The worker's shutdown did not wait for its end."""
+    is_stored: bool = False
+    """Whether the handler's own transaction has completed the job."""
 
 
 _DONE = Run(COMPLETED)
+_STORED = Run(COMPLETED, is_stored=True)
 
 
 class JobRunner:
@@ -74,10 +75,11 @@ class JobRunner:
         task_ids: TaskIds,
         *,
         on_thread_returned: Callable[[], None],
+        cut_off: Callable[[], Unfinished | None],
     ) -> None:
         self._environment = environment
         self._task_ids = task_ids
-        self._retry_delay = seconds(options.shutdown_config().interrupted_job_retry_delay)
+        self._cut_off = cut_off
         self._threads = ThreadPool(
             options.thread_workers or options.concurrency, on_return=on_thread_returned
         )
@@ -98,23 +100,31 @@ class JobRunner:
     async def run(self, job: ClaimedJob) -> Run:
         """Run a job to its outcome; never raises.
 
-        Cancel safety: cancelled during the shutdown, the job is interrupted and its attempt given
-        back; a cancellation of any other origin is a failure of the handler.
+        Cancel safety: where the worker cuts its handlers off, `cut_off` says what becomes of the
+        job; a cancellation of any other origin is a failure of the handler.
         """
         task = self._task_ids[job.task_id]
         enter_job(job, task.identifier)
+        context = self._context(task, job) if task.takes_context else None
         try:
-            return await self._call(task, job)
+            run = await self._call(task, job, context)
         except asyncio.CancelledError as error:
-            if self._environment.shutdown.state is ShutdownState.ABORTING:
-                return self.cut_off(error)
-            return self._failed(task, job, error)
+            run = self.cancelled(job, error, context)
         except BaseException as error:  # noqa: BLE001 (a handler may raise anything)
-            return self._failed(task, job, error)
+            run = self._failed(task, job, error, context)
+        return run if context is None or not context.is_completed else _STORED
 
-    def cut_off(self, error: BaseException | None = None) -> Run:
-        """The run of a job for whose end the shutdown did not wait."""
-        return Run(interrupted(self._retry_delay), error, was_cut_off=True)
+    def cancelled(
+        self,
+        job: ClaimedJob,
+        error: BaseException,
+        context: WorkerContext | SyncWorkerContext | None = None,
+    ) -> Run:
+        """The run of a job that was cancelled: cut off by the worker, or failed."""
+        outcome = self._cut_off()
+        if outcome is None:
+            return self._failed(self._task_ids[job.task_id], job, error, context)
+        return Run(outcome, error, was_cut_off=True)
 
     def fail(self, job: ClaimedJob, reason: str, *, instead_of: Run | None = None) -> Run:
         """A run that hooks made a failure.
@@ -139,33 +149,30 @@ class JobRunner:
         """How a job is called in warnings."""
         return f"job {job.id} ({self._task_ids[job.task_id].identifier})"
 
-    async def _call(self, task: Task[Any], job: ClaimedJob) -> Run:
+    def _context(self, task: Task[Any], job: ClaimedJob) -> WorkerContext | SyncWorkerContext:
+        kind = SyncWorkerContext if task.executor == "thread" else WorkerContext
+        return kind(job, task.identifier, self._environment, is_batch=task.is_batch)
+
+    async def _call(
+        self, task: Task[Any], job: ClaimedJob, context: WorkerContext | SyncWorkerContext | None
+    ) -> Run:
         if task.executor == "process":
-            return self._ended(task, job, await self._call_in_process(task, job))
+            return self._ended(task, job, context, await self._call_in_process(task, job))
         if task.executor == "thread":
-            return self._ended(task, job, await self._call_in_thread(task, job))
-        arguments = self._arguments(task, job, WorkerContext)
+            return self._ended(task, job, context, await self._call_in_thread(task, job, context))
+        arguments = _arguments(task, job, context)
         if task.timeout is None:
             returned = await task.fn(*arguments)
         else:
             returned = await _within(seconds(task.timeout), task.fn(*arguments))
         return _DONE if not task.is_batch else self._batch_ended(task, job, returned)
 
-    def _arguments(
-        self,
-        task: Task[Any],
-        job: ClaimedJob,
-        context: type[WorkerContext | SyncWorkerContext],
-    ) -> list[Any]:
-        arguments: list[Any] = [task.decode(job.payload)] if task.takes_payload else []
-        if task.takes_context:
-            arguments.append(context(job, task.identifier, self._environment))
-        return arguments
-
-    async def _call_in_thread(self, task: Task[Any], job: ClaimedJob) -> CallResult[Any]:
+    async def _call_in_thread(
+        self, task: Task[Any], job: ClaimedJob, context: WorkerContext | SyncWorkerContext | None
+    ) -> CallResult[Any]:
         # The payload is decoded in the thread: a large one would hold up the loop.
         def call() -> Any:
-            return task.fn(*self._arguments(task, job, SyncWorkerContext))
+            return task.fn(*_arguments(task, job, context))
 
         timeout = None if task.timeout is None else seconds(task.timeout)
         return await self._threads.call(call, name=self.describe(job), timeout=timeout)
@@ -179,16 +186,22 @@ class JobRunner:
         timeout = None if task.timeout is None else seconds(task.timeout)
         return await self._processes.call(_path_of(task), job.payload, timeout=timeout)
 
-    def _ended(self, task: Task[Any], job: ClaimedJob, result: CallResult[Any]) -> Run:
+    def _ended(
+        self,
+        task: Task[Any],
+        job: ClaimedJob,
+        context: WorkerContext | SyncWorkerContext | None,
+        result: CallResult[Any],
+    ) -> Run:
         if isinstance(result, Raised):
-            return self._failed(task, job, result.error)
+            return self._failed(task, job, result.error, context)
         if inspect.iscoroutine(result.value):
             # Nobody awaited it: what looks done has not even begun.
             result.value.close()
             text = (
                 f"{task.identifier} returned a coroutine; make it `async def`, or executor='async'"
             )
-            return self._failed(task, job, TypeError(text))
+            return self._failed(task, job, TypeError(text), context)
         return _DONE if not task.is_batch else self._batch_ended(task, job, result.value)
 
     def _batch_ended(self, task: Task[Any], job: ClaimedJob, returned: Any) -> Run:
@@ -198,8 +211,21 @@ class JobRunner:
             return Run(_with_backoff(outcome, task, job), JobFailedError(outcome.error or ""))
         return _DONE
 
-    def _failed(self, task: Task[Any], job: ClaimedJob, error: BaseException) -> Run:
+    def _failed(
+        self,
+        task: Task[Any],
+        job: ClaimedJob,
+        error: BaseException,
+        context: WorkerContext | SyncWorkerContext | None,
+    ) -> Run:
+        if context is not None and context.is_completed:
+            name = self.describe(job)
+            logger.error("%s is done, and raised after its commit", name, exc_info=error)
+            return _STORED
         match error:
+            case JobLostError(job_id=job.id):
+                # Told when this is not stored, either.
+                return Run(Unfinished(Verdict.REFUNDED, None, 0.0), error)
             case Snooze():
                 return Run(Unfinished(Verdict.REFUNDED, None, _bounded(error.delay)), error)
             case PermanentFailure():
@@ -208,6 +234,15 @@ class JobRunner:
                 outcome = _with_backoff(Unfinished(Verdict.SPENT, error_text(error)), task, job)
         _log_failure(task, job, outcome.error, error)
         return Run(outcome, error)
+
+
+def _arguments(
+    task: Task[Any], job: ClaimedJob, context: WorkerContext | SyncWorkerContext | None
+) -> list[Any]:
+    arguments: list[Any] = [task.decode(job.payload)] if task.takes_payload else []
+    if context is not None:
+        arguments.append(context)
+    return arguments
 
 
 def _bounded(delay: timedelta) -> float:

@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from graphile_worker.cron import entries
+from graphile_worker.cron.crontab import Crontab
+from graphile_worker.cron.entries import AnyCron
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
 from graphile_worker.jobs.spec import JobSpec
+from graphile_worker.recovery.options import WorkerRecoveryConfig
 from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.worker.listen_address import ListenAddress
@@ -63,11 +67,12 @@ class WorkerSettings:
     database_url: str | None = None
     """Any URL libpq takes, or `embedded:` for a PostgreSQL that comes along."""
     database: Any = None
-    """Instead of a URL: an asyncpg pool of the caller's, who also closes it. It needs
-    `max_size` of at least 4: the worker keeps connections of it for claims, releases and LISTEN."""
+    """Instead of a URL: an asyncpg pool, psycopg `AsyncConnectionPool` or SQLAlchemy `AsyncEngine`
+    of the caller's, who also closes it. It needs room for at least 5 connections: the worker keeps
+    four of them, see `max_pg_conn`."""
     direct_database_url: str | None = None
-    """Where LISTEN connects, for set-ups whose `database_url` leads to a pooler in transaction
-    mode. Default: `database_url`."""
+    """Where LISTEN and the heartbeat connect, for set-ups whose `database_url` leads to a pooler in
+    transaction mode. Default: `database_url`."""
     max_pg_conn: int = 20
     """The most connections opened from `database_url`, at least 5: four are reserved (claim,
     release, LISTEN, heartbeat), the rest is the pool that handlers use. Ignored with `database`."""
@@ -88,6 +93,9 @@ class WorkerSettings:
     """Turn off behind a pooler in transaction mode that does not know them."""
     forbidden_flags: Iterable[str] = ()
     """Jobs with one of these flags are left for other workers."""
+    crons: Iterable[AnyCron] = ()
+    """Recurring jobs: `Cron`, `Crontab`, or crontab text. Each has its job of a minute once,
+    however many workers have it."""
     extensions: Iterable[object] = ()
     """Objects for handlers (`ctx.get_ext(Type)`), at most one of each type."""
     plugins: Iterable[Plugin] = ()
@@ -111,6 +119,16 @@ class WorkerSettings:
     """See `WorkerShutdownConfig.grace_period`."""
     shutdown_interrupted_job_retry_delay: Duration | None = None
     """See `WorkerShutdownConfig.interrupted_job_retry_delay`."""
+    recovery: WorkerRecoveryConfig | None = None
+    """How dead workers are noticed; or the four options below, one by one."""
+    heartbeat_interval: Duration | None = None
+    """See `WorkerRecoveryConfig`."""
+    sweep_interval: Duration | None = None
+    """See `WorkerRecoveryConfig`."""
+    sweep_threshold: Duration | None = None
+    """See `WorkerRecoveryConfig`."""
+    recovery_delay: Duration | None = None
+    """See `WorkerRecoveryConfig`."""
     thread_workers: int | None = None
     """How many plain functions run in threads at once. Default: `concurrency`."""
     process_workers: int | None = None
@@ -126,6 +144,7 @@ class WorkerSettings:
         if self.database is not None and self.database_url is not None:
             raise ConfigurationError("give either database_url or database, not both")
         self.shutdown_config()
+        self.recovery_config()
         self.extensions_by_type()
         self.listen_address()
 
@@ -151,15 +170,23 @@ class WorkerSettings:
             "grace_period": self.shutdown_grace_period,
             "interrupted_job_retry_delay": self.shutdown_interrupted_job_retry_delay,
         }
-        given = {name: value for name, value in single.items() if value is not None}
-        if self.shutdown is None:
-            return WorkerShutdownConfig(**given)  # type: ignore[arg-type] # checked there
-        if given:
-            raise ConfigurationError(
-                f"shutdown= and {', '.join(sorted(given))} say the same thing twice; "
-                "give one of them"
-            )
-        return self.shutdown
+        given = _given_once("shutdown", self.shutdown, single)
+        return self.shutdown or WorkerShutdownConfig(**given)
+
+    def recovery_config(self) -> WorkerRecoveryConfig:
+        """How dead workers are noticed, from `recovery` or the single options."""
+        single = {
+            "heartbeat_interval": self.heartbeat_interval,
+            "sweep_interval": self.sweep_interval,
+            "sweep_threshold": self.sweep_threshold,
+            "recovery_delay": self.recovery_delay,
+        }
+        given = _given_once("recovery", self.recovery, single)
+        return self.recovery or WorkerRecoveryConfig(**given)
+
+    def crontabs(self) -> list[Crontab]:
+        """The entries of `crons`, those of the builder built."""
+        return entries.built(entries.parsed(self.crons))
 
     def extensions_by_type(self) -> dict[type, object]:
         """The extensions as handlers ask for them."""
@@ -181,6 +208,7 @@ class WorkerSettings:
             check_plugin(plugin)
         if self.hooks is not None and not isinstance(self.hooks, HookRegistry):
             raise ConfigurationError(f"hooks must be a HookRegistry, got {self.hooks!r}")
+        object.__setattr__(self, "crons", entries.parsed(self.crons))
 
     def _check_numbers(self) -> None:
         _at_least("concurrency", self.concurrency, 1)
@@ -197,6 +225,10 @@ class WorkerSettings:
             "shutdown_grace_period",
             "shutdown_interrupted_job_retry_delay",
             "wait_for_database",
+            "heartbeat_interval",
+            "sweep_interval",
+            "sweep_threshold",
+            "recovery_delay",
         ):
             if (value := getattr(self, name)) is not None:
                 set_field(self, name, duration(name, value))
@@ -205,6 +237,16 @@ class WorkerSettings:
 def seconds(value: Duration) -> float:
     """A duration option, already checked, in seconds."""
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
+
+
+def _given_once(name: str, whole: object, single: dict[str, Any]) -> dict[str, Any]:
+    """The single options that are given; none of them may be where the whole is given too."""
+    given = {option: value for option, value in single.items() if value is not None}
+    if whole is not None and given:
+        raise ConfigurationError(
+            f"{name}= and {', '.join(sorted(given))} say the same thing twice; give one of them"
+        )
+    return given
 
 
 def _at_least(name: str, value: object, smallest: int) -> None:

@@ -54,7 +54,8 @@ class Slots:
 
     def start(self, job: ClaimedJob) -> None:
         """Run a job."""
-        self._idle.clear()
+        if not self._running:
+            self._idle.clear()
         self._running[id(job)] = (job, self._loop.create_task(self._run(job)))
 
     def ended(self, job: ClaimedJob) -> None:

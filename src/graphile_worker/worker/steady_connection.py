@@ -23,8 +23,10 @@ HOT_PATH_SETTINGS: Final = {
 """For statements that always want the index: planned once, whatever the statistics say. No claim
 waits for a lock, and a release has another way when it would."""
 
-_ANSWER_WITHIN: Final = 30.0
+_PATIENCE: Final = 5.0
 """Seconds after which a server that does not answer counts as lost."""
+_LONGEST_PATIENCE: Final = 40.0
+"""The same for one that turned out to be slow: each loss doubles the patience."""
 
 _DISCARD_PLANS: Final = Statement("discard_plans", "discard plans", (), nothing)
 
@@ -36,35 +38,56 @@ class SteadyConnection:
     only the caller knows whether it may have been carried out.
     """
 
-    def __init__(self, database: Database, name: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        *,
+        settings: dict[str, str] = HOT_PATH_SETTINGS,
+    ) -> None:
         self._database = database
         self._name = name
+        self._settings = settings
+        self._patience = _PATIENCE
         self._connection: Connection | None = None
 
     async def run(self, statement: Statement[T]) -> T:
         """Send a statement.
 
         Raises:
-            ConnectionLostError: the connection is gone, or the server did not answer within 30 s.
+            ConnectionLostError: the connection is gone, or the server did not answer for too long.
         """
         connection = self._connection or await self._open()
         # Cheaper than a timeout around the call, which is a task's cancellation and its undoing.
-        watchdog = asyncio.get_running_loop().call_later(_ANSWER_WITHIN, connection.abort)
+        loop = asyncio.get_running_loop()
+        watchdog = loop.call_later(self._patience, self._give_up, connection)
         try:
-            return await connection.run(statement)
+            answer = await connection.run(statement)
         except ConnectionLostError:
             await self.aclose()
             raise
         finally:
             watchdog.cancel()
+        if self._patience > _PATIENCE:
+            took = self._patience - (watchdog.when() - loop.time())
+            if took < _PATIENCE:
+                self._patience = _PATIENCE
+        return answer
+
+    def _give_up(self, connection: Connection) -> None:
+        # A server that is only slow must not be given up again and again.
+        self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
+        connection.abort()
 
     async def _open(self) -> Connection:
         try:
-            async with asyncio.timeout(_ANSWER_WITHIN):
-                connection = await self._database.dedicated(self._name, settings=HOT_PATH_SETTINGS)
+            async with asyncio.timeout(self._patience):
+                connection = await self._database.dedicated(self._name, settings=self._settings)
         except TimeoutError:
+            patience = self._patience
+            self._patience = min(2 * patience, _LONGEST_PATIENCE)
             raise ConnectionLostError(
-                f"the database did not answer within {_ANSWER_WITHIN:.0f} s"
+                f"the database did not answer within {patience:.0f} s"
             ) from None
         self._connection = connection
         return connection

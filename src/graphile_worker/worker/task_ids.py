@@ -38,6 +38,11 @@ class TaskIds:
         self.ids: list[int] = []
         """All ids, as the claim wants them."""
 
+    @property
+    def identifiers(self) -> frozenset[str]:
+        """The names of the tasks."""
+        return frozenset(self._registry)
+
     def __getitem__(self, task_id: int) -> Task[Any]:
         return self._tasks[task_id]
 

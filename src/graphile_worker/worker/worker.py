@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,19 +13,26 @@ from typing import Any, Final
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
-from graphile_worker.errors import ConfigurationError
+from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.hooks.reasons import ShutdownReason
 from graphile_worker.hooks.registry import HookRegistry
+from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import ClaimRules
-from graphile_worker.worker.engine import Engine
+from graphile_worker.worker.crons import cron_scheduler
+from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
 from graphile_worker.worker.exporter import exporter_of
+from graphile_worker.worker.health import Health, Parts, stopped
 from graphile_worker.worker.http_server import Pages, serving
 from graphile_worker.worker.loop_monitor import LoopMonitor
+from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
+from graphile_worker.worker.schema_guard import SchemaGuard
+from graphile_worker.worker.service_events import sweeper
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.task_ids import TaskIds
@@ -33,17 +40,8 @@ from graphile_worker.worker.worker_events import run_told
 
 logger = logging.getLogger(__name__)
 
-_CANCELLED_END_WITHIN: Final = 1.0
-"""Seconds that a cancelled handler has for its `finally` blocks."""
 _STORED_WITHIN: Final = 5.0
 """Seconds that the last outcomes have to reach the database."""
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether a worker takes jobs."""
-
-    is_ready: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Worker:
         self,
         options: WorkerSettings,
         *,
-        worker_id: str,
+        identity: WorkerIdentity,
         database: Database,
         direct: Database,
         task_ids: TaskIds,
@@ -74,8 +72,7 @@ class Worker:
         hooks: Hooks,
         resources: AsyncExitStack,
     ) -> None:
-        self.worker_id = worker_id
-        """In `locked_by` of the jobs this worker holds."""
+        self._identity = identity
         self._options = options
         self._schema = Schema(options.schema)
         self._database = database
@@ -86,9 +83,17 @@ class Worker:
         self._shutdown_reason: ShutdownReason | None = None
         self._resources = resources
         self._shutdown = ShutdownSignal()
+        self._unusable: DatabaseError | None = None
+        self._guard = SchemaGuard(database, self._schema, on_unusable=self._cannot_go_on)
+        self._parts: Parts | None = None
         self._wakeup = Wakeup()
         self._ended = asyncio.Event()
         self._ended.set()
+
+    @property
+    def worker_id(self) -> str:
+        """In `locked_by` of the jobs this worker holds; another one after it was swept."""
+        return self._identity.id
 
     async def run(self) -> None:
         """Run jobs as they come, until a shutdown is asked for.
@@ -98,12 +103,18 @@ class Worker:
 
         Raises:
             ConfigurationError: a run of this worker is already under way.
+            DatabaseError: the worker could not be registered.
+            IncompatibleSchemaError: another program migrated the schema to a revision that this
+                version cannot work with; the worker has drained first.
+            SchemaMissingError: somebody dropped it.
         """
         config = self._options.shutdown_config()
         with contextlib.ExitStack() as stack:
             if config.listen_os_shutdown_signals:
                 stack.enter_context(shutdown_on_signals(self._signalled, self._abort))
             await self._protected(self._serve_told(config.shutdown_signal))
+        if self._unusable is not None:
+            raise self._unusable
 
     async def run_once(self, *, raise_on_failure: bool = False) -> RunResult:
         """Run everything that is due, and what falls due meanwhile; no LISTEN, no polling.
@@ -139,6 +150,22 @@ class Worker:
             schema=self._schema,
             use_local_time=self._options.use_local_time,
             hooks=self._registry,
+            known_tasks=self._task_ids.identifiers,
+        )
+
+    def health(self) -> Health:
+        """How the worker is doing; asks nobody, and may be called as often as one likes."""
+        if self._parts is None:
+            in_thread = beats_in_thread(self._options)
+            return stopped(
+                worker_id=self.worker_id,
+                slots=self._options.concurrency,
+                heartbeat_in_thread=in_thread,
+            )
+        return self._parts.health(
+            worker_id=self.worker_id,
+            shutdown=self._shutdown.state,
+            local_time=self._options.use_local_time,
         )
 
     async def aclose(self) -> None:
@@ -149,6 +176,11 @@ class Worker:
 
     def _signalled(self) -> None:
         self.request_shutdown(ShutdownReason.SIGNAL)
+
+    def _cannot_go_on(self, error: DatabaseError) -> None:
+        logger.error("stopping: %s", error)
+        self._unusable = error
+        self.request_shutdown(ShutdownReason.ERROR)
 
     def _abort(self) -> None:
         self._shutdown.abort()
@@ -173,42 +205,48 @@ class Worker:
             self._ended.set()
 
     async def _serve_told(self, trigger: ShutdownTrigger | None) -> Engine:
-        pages = Pages(self._readiness, exporter_of(self._registry))
+        pages = Pages(self.health, exporter_of(self._registry))
         address = self._options.listen_address()
         async with (
             serving(address, pages),
             run_told(
                 self._hooks,
                 self._database,
-                self.worker_id,
+                self._identity,
                 self._options,
                 lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
             ),
         ):
             return await self._serve(trigger)
 
-    def _readiness(self) -> Readiness:
-        running = not self._ended.is_set() and not self._shutdown.draining.is_set()
-        return Readiness(is_ready=running)
-
     async def _serve(self, trigger: ShutdownTrigger | None) -> Engine:
         engine = self._engine(self._hooks)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
-            await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            membership = await stack.enter_async_context(self._membership(engine))
+            listener = self._listener()
+            stack.enter_context(self._shown(engine, membership, monitor, listener))
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            services = [group.create_task(engine.releaser.run(), name="release")]
-            if self._options.use_notification_delivery:
-                listener = Listener(self._direct, self._wakeup)
+            services = [
+                group.create_task(engine.releaser.run(), name="release"),
+                group.create_task(membership.run(), name="membership"),
+            ]
+            if self._options.recovery_config().enabled:
+                services.append(group.create_task(self._sweeper().run(), name="sweep"))
+            services.append(group.create_task(self._guard.run(), name="schema"))
+            if listener is not None:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
+            crons = group.create_task(self._schedule_crons(), name="cron")
             await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id, extra=self._told("Start"))
             claiming = group.create_task(engine.claimer.run(), name="claim")
             try:
                 await self._shutdown.draining.wait()
             finally:
+                crons.cancel()
                 # Also when a service failed: nothing more is claimed, and jobs go back.
                 self.request_shutdown()
                 await self._end(engine, claiming)
@@ -225,16 +263,31 @@ class Worker:
         engine = self._engine(hooks, collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
-            await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            membership = await stack.enter_async_context(self._membership(engine))
+            stack.enter_context(self._shown(engine, membership, monitor, None))
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            releasing = group.create_task(engine.releaser.run(), name="release")
+            services = [
+                group.create_task(engine.releaser.run(), name="release"),
+                group.create_task(membership.run(), name="membership"),
+            ]
             try:
                 await engine.claimer.run_until_empty(lambda: engine.is_idle)
                 await engine.report_unknown_tasks()
             finally:
                 await self._end(engine, None)
-            releasing.cancel()
+            for service in services:
+                service.cancel()
         return engine
+
+    async def _schedule_crons(self) -> None:
+        """Add the recurring jobs until the worker drains; at once done where there are none."""
+        if self._options.crons:
+            registry = self._options.registry()
+            scheduler = cron_scheduler(
+                self._options, self._schema, self._database, registry, self._hooks
+            )
+            await scheduler.run()
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
         await (trigger.wait() if isinstance(trigger, asyncio.Event) else trigger)
@@ -253,7 +306,7 @@ class Worker:
                     extra={"event": "JobInterrupted", "job_id": job.id, "attempt": job.attempts},
                 )
             engine.slots.cancel_all()
-            await _within(_CANCELLED_END_WITHIN, engine.slots.wait_idle())
+            await _within(CANCELLED_END_WITHIN, engine.slots.wait_idle())
         await engine.abandon_running()
         if claiming is not None:
             await asyncio.wait([claiming], timeout=_STORED_WITHIN)
@@ -265,10 +318,39 @@ class Worker:
                 [job.id for job in engine.releaser.unreleased],
             )
 
+    @contextlib.contextmanager
+    def _shown(
+        self,
+        engine: Engine,
+        membership: Membership,
+        monitor: LoopMonitor,
+        listener: Listener | None,
+    ) -> Generator[None]:
+        """Inside, `health()` tells of these."""
+        self._parts = Parts(
+            engine=engine, membership=membership, monitor=monitor, listener=listener
+        )
+        try:
+            yield
+        finally:
+            self._parts = None
+
+    def _listener(self) -> Listener | None:
+        if not self._options.use_notification_delivery:
+            return None
+        return Listener(self._direct, self._identity, self._wakeup, on_migrated=self._guard.look)
+
+    def _membership(self, engine: Engine) -> Membership:
+        return Membership(self._options, self._identity, self._direct, engine)
+
+    def _sweeper(self) -> Sweeper:
+        config = self._options.recovery_config()
+        return sweeper(self._hooks, self._database, self._identity, self._schema, config)
+
     def _engine(self, hooks: Hooks, *, collect_errors: bool = False) -> Engine:
         options = self._options
         environment = Environment(
-            worker_id=self.worker_id,
+            identity=self._identity,
             schema=options.schema,
             database=self._database,
             utils=self.create_utils(),
@@ -279,7 +361,7 @@ class Worker:
         flags = list(options.forbidden_flags)
         rules = ClaimRules(
             schema=self._schema,
-            worker_id=self.worker_id,
+            identity=self._identity,
             forbidden_flags=flags or None,
             use_local_time=options.use_local_time,
             poll_interval=seconds(options.poll_interval),

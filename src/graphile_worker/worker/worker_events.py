@@ -9,6 +9,7 @@ from graphile_worker.database.executor import Database
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.hooks.events import WorkerInit, WorkerShutdown, WorkerStart
 from graphile_worker.hooks.reasons import ShutdownReason
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.worker.settings import WorkerSettings
 
 
@@ -26,7 +27,7 @@ async def tell_of_init(hooks: Hooks, database: Database, options: WorkerSettings
 async def run_told(
     hooks: Hooks,
     database: Database,
-    worker_id: str,
+    identity: WorkerIdentity,
     options: WorkerSettings,
     reason: Callable[[], ShutdownReason],
 ) -> AsyncGenerator[None]:
@@ -35,13 +36,13 @@ async def run_told(
     Args:
         hooks: who wants to know.
         database: the worker's.
-        worker_id: the worker's.
+        identity: the worker's; it may become another one meanwhile.
         options: the worker's.
         reason: why it ends, unless by an exception; asked at the end.
     """
     if hooks.worker_start is not None:
         start = WorkerStart(
-            database=database, worker_id=worker_id, extensions=options.extensions_by_type()
+            database=database, worker_id=identity.id, extensions=options.extensions_by_type()
         )
         slow = hooks.worker_start(start)
         if slow is not None:
@@ -52,7 +53,7 @@ async def run_told(
         ended = reason()
     finally:
         if hooks.worker_shutdown is not None:
-            end = WorkerShutdown(database=database, worker_id=worker_id, reason=ended)
+            end = WorkerShutdown(database=database, worker_id=identity.id, reason=ended)
             slow = hooks.worker_shutdown(end)
             if slow is not None:
                 await slow

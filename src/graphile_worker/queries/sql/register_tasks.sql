@@ -2,7 +2,7 @@
 -- that starting a worker does not use up values of the int4 sequence. One that another session
 -- creates at the same moment is in neither branch: the caller asks again.
 with wanted as (
-  select identifier from unnest($1::text[]) as w (identifier)
+  select identifier from pg_catalog.unnest($1::text[]) as w (identifier)
 ), known as (
   select t.id, t.identifier
   from :GRAPHILE_WORKER_SCHEMA._private_tasks as t

@@ -1,0 +1,47 @@
+"""Delete what nobody needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.queries.loader import load
+
+
+def limit_lock_waits(schema: Schema, milliseconds: int) -> Statement[None]:
+    """Bound every wait for a lock in this transaction; SQLSTATE 55P03 after that."""
+    args = (f"{milliseconds}ms",)
+    return Statement("limit_lock_waits", load("limit_lock_waits", schema), args, nothing)
+
+
+def lock_tasks(schema: Schema) -> Statement[None]:
+    """Keep others from adding jobs until the end of the transaction."""
+    return Statement("lock_tasks", load("lock_tasks", schema), (), nothing)
+
+
+def lock_queues(schema: Schema) -> Statement[None]:
+    """Keep others from adding jobs, and from taking those of queues, as above."""
+    return Statement("lock_queues", load("lock_queues", schema), (), nothing)
+
+
+def delete_unused_tasks(schema: Schema, *, keep: list[str]) -> Statement[int]:
+    """Delete task identifiers without jobs; after `lock_tasks`."""
+    name = "delete_unused_tasks"
+    return Statement(name, load(name, schema), (keep,), _count)
+
+
+def delete_unused_queues(schema: Schema) -> Statement[int]:
+    """Delete queues without jobs; after `lock_queues`."""
+    name = "delete_unused_queues"
+    return Statement(name, load(name, schema), (), _count)
+
+
+def delete_failed_jobs(schema: Schema) -> Statement[int]:
+    """Delete jobs that have failed for good."""
+    return Statement("delete_failed_jobs", load("delete_failed_jobs", schema), (), _count)
+
+
+def _count(rows: Sequence[Row]) -> int:
+    count: int = rows[0][0]
+    return count

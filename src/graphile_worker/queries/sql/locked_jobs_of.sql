@@ -1,0 +1,10 @@
+-- The jobs that these workers hold, by id.
+select
+  j.id, coalesce(t.identifier, ''), q.queue_name, j.payload::text,
+  j.priority, j.run_at, j.attempts, j.max_attempts, j.last_error, j.key, j.revision, j.flags::text,
+  j.created_at, j.updated_at, j.locked_at, j.locked_by, 'locked'
+from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+left join :GRAPHILE_WORKER_SCHEMA._private_tasks as t on t.id = j.task_id
+left join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = j.job_queue_id
+where j.locked_by = any ($1::text[])
+order by j.id

@@ -1,0 +1,84 @@
+"""Sweeps, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from graphile_worker.database.executor import Database
+from graphile_worker.errors import DatabaseError
+from graphile_worker.queries.workers import reset_old_locks
+from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.recovery.sweep import Sweep, SweepResult
+
+logger = logging.getLogger(__name__)
+
+_FIRST_RESET: Final = 60.0
+_NEXT_RESETS: Final = (480.0, 600.0)
+"""Seconds, as the Node.js workers do it."""
+
+
+OnSwept: TypeAlias = Callable[[SweepResult], Awaitable[None] | None]
+
+
+class Sweeper:
+    """Looks for dead workers every `sweep_interval`, and for old locks every ten minutes.
+
+    Owners that are not registered are looked for once in a `sweep_threshold` only: it reads the
+    whole table.
+
+    Collaborators: `sweep` is how to do it, `on_swept` hears of each sweep that found somebody.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        identity: WorkerIdentity,
+        sweep: Sweep,
+        *,
+        on_swept: OnSwept | None = None,
+    ) -> None:
+        self._database = database
+        self._identity = identity
+        self._sweep = sweep
+        self._on_swept = on_swept
+        now = time.monotonic()
+        self._reset_at = now + random.uniform(0, _FIRST_RESET)  # noqa: S311 (jitter)
+        self._full_look_at = now
+
+    async def run(self) -> None:
+        """Sweep until cancelled; a database that is away is logged, and asked again."""
+        interval = self._sweep.config.seconds_between_sweeps
+        while True:
+            try:
+                await self._look()
+            except DatabaseError as error:
+                logger.warning("could not look for dead workers: %s", error)
+            # A fleet that was started together does not sweep together.
+            await asyncio.sleep(interval * random.uniform(0.9, 1.0))  # noqa: S311 (jitter)
+
+    async def _look(self) -> None:
+        now = time.monotonic()
+        full = now >= self._full_look_at
+        sweep = replace(self._sweep, sweeper_id=self._identity.id, look_for_unregistered=full)
+        result = await sweep.run(self._database)
+        if full:
+            self._full_look_at = now + self._sweep.config.threshold_seconds
+        if result.worker_ids and self._on_swept is not None:
+            slow = self._on_swept(result)
+            if slow is not None:
+                await slow
+        if now >= self._reset_at:
+            await self._reset_old_locks()
+            self._reset_at = now + random.uniform(*_NEXT_RESETS)  # noqa: S311 (jitter)
+
+    async def _reset_old_locks(self) -> None:
+        threshold = self._sweep.config.threshold_seconds
+        freed = await self._database.run(reset_old_locks(self._sweep.schema, threshold=threshold))
+        if freed:
+            logger.warning("freed jobs that were locked for more than four hours: %s", freed)
