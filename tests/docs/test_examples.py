@@ -38,6 +38,14 @@ PRINTED = {
         saved: the whole text
         removed: not needed
         removed again: None""",
+    "logging_plugin": """\
+        INFO poll: done
+        INFO poll: again in 0:01:30
+        WARNING poll: failed (attempt 1 of 25): ConnectionError: nobody answers""",
+    "metrics_plugin": """\
+        started: 4
+        completed: 2
+        failed: 2""",
     "payload_types": """\
         refused: $[0]: nan is not a JSON number
         dataclass: 7 2030
@@ -88,9 +96,14 @@ PRINTED = {
     "transactional_enqueue": """\
         no order, no job: True
         shipping order 1""",
+    "validation_plugin": """\
+        JobScheduleFailed: the job 'bill' was not added: every job belongs to an account
+        JobScheduleSkipped: a hook skipped adding the job 'bill'
+        billed: {'source': 'web', 'account': 1}
+        refused: dry runs are not supported""",
 }
 
-UNORDERED = {"payload_types", "threads_and_processes", "retries"}
+UNORDERED = {"logging_plugin", "payload_types", "threads_and_processes", "retries"}
 """Several jobs run at once, or may overtake one another on a crowded machine."""
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 import pytest
+from prometheus_client import CollectorRegistry
 from support.doc_blocks import ROOT, table_below
+from support.recorder import ALL
 from support.running import sql
 
 from graphile_worker import (
@@ -22,6 +24,12 @@ from graphile_worker import (
 )
 from graphile_worker.cli.commands import COMMANDS, commands
 from graphile_worker.cron.option_text import OPTIONS
+from graphile_worker.hooks.events import InterceptorEvent, ObserverEvent
+from graphile_worker.queries.watch_queue import QueueReading
+from graphile_worker.telemetry.prometheus import Prometheus
+from graphile_worker.telemetry.queue_watch import Seen, Thresholds, problems
+from graphile_worker.worker.http_server import LARGEST_REQUEST, LONGEST_REQUEST, MOST_REQUESTS
+from graphile_worker.worker.job_events import IN_A_HURRY
 
 DOCS = ROOT / "docs"
 
@@ -149,3 +157,85 @@ def options_of(params: list[click.Parameter]) -> set[str]:
 
 def told_options(rows: list[list[str]]) -> set[str]:
     return {name for cell, *_ in rows for name in re.findall(r"(?<![\w-])--?[a-z][\w-]*", cell)}
+
+
+def test_every_event_is_told_with_its_fields() -> None:
+    rows = table_below(DOCS / "hooks.md", "## Events")
+    told = {
+        name.strip("`"): (kind, re.findall(r"`(\w+)`", fields)) for name, kind, _, fields in rows
+    }
+    kinds = {
+        event: "observer" if issubclass(event, ObserverEvent) else "interceptor" for event in ALL
+    }
+    assert told == {
+        event.__name__: (kind, [field.name for field in dataclasses.fields(event)])
+        for event, kind in kinds.items()
+    }
+    assert list(told) == [event.__name__ for event in ALL], "in the order of the code"
+
+
+def test_every_interceptor_is_told_with_its_answers() -> None:
+    rows = table_below(DOCS / "hooks.md", "## Interceptors")
+    answers = {name.strip("`"): set(re.findall(r"`(\w+\.\w+)", text)) for name, text in rows}
+    of_run = {"HookResult.CONTINUE", "HookResult.skip", "HookResult.fail"}
+    schedule = {f"JobScheduleResult.{name}" for name in ("proceed", "skip", "fail")}
+    recovery = {
+        f"JobRecoveryResult.{name}"
+        for name in ("DEFAULT", "SKIP", "FAIL_WITH_BACKOFF", "reschedule")
+    }
+    assert answers == {
+        "BeforeJobRun": of_run,
+        "AfterJobRun": of_run,
+        "BeforeJobSchedule": schedule,
+        "JobRecovery": recovery,
+    }
+    interceptors = {event.__name__ for event in ALL if issubclass(event, InterceptorEvent)}
+    assert interceptors == set(answers)
+
+
+def test_the_page_knows_how_long_hooks_have_in_a_hurry() -> None:
+    assert f"have {IN_A_HURRY:g} s each" in (DOCS / "hooks.md").read_text()
+
+
+def test_every_metric_is_told_with_its_labels() -> None:
+    rows = table_below(DOCS / "observability.md", "## Prometheus")
+    told = {
+        name.strip("`"): (kind, tuple(re.findall(r"`(\w+)`", labels)))
+        for name, kind, labels, _ in rows
+    }
+    registry = CollectorRegistry()
+    Prometheus(registry=registry)
+    metrics = dict.fromkeys(registry._collector_to_names)
+    assert told == {
+        metric._name + ("_total" if metric._type == "counter" else ""): (
+            metric._type,
+            metric._labelnames,
+        )
+        for metric in metrics
+    }
+
+
+def test_every_alert_is_told_with_its_threshold() -> None:
+    rows = table_below(DOCS / "observability.md", "## Alerts")
+    queue = QueueReading(
+        ready=1, scheduled=0, locked=0, failed=0, oldest_ready=1e9, oldest_transaction=1e9
+    )
+    seen = Seen(schema="s", queue=queue, unserved=("t",), pool_wait=1e9)
+    assert {name.strip("`") for name, *_ in rows} == set(problems(seen, Thresholds()))
+    told = dict(re.match(r"`(\w+)`, (.*)", threshold).groups() for *_, threshold, _ in rows)
+    assert told == {
+        field.name: f"{minutes:g} min"
+        if (minutes := field.default / timedelta(minutes=1)) >= 1
+        else f"{field.default.total_seconds():g} s"
+        for field in dataclasses.fields(Thresholds)
+    }
+    registry = CollectorRegistry()
+    Prometheus(registry=registry)
+    names = {metric._name for metric in registry._collector_to_names}
+    assert {f"graphile_worker_{metric.strip('`')}" for *_, metric in rows} <= names
+
+
+def test_the_page_knows_the_bounds_of_the_server() -> None:
+    text = (DOCS / "observability.md").read_text().replace("\n", " ")
+    assert f"up to {LARGEST_REQUEST // 1024} KiB, answered within {LONGEST_REQUEST:g} s" in text
+    assert f"at most {MOST_REQUESTS} are answered at once" in text

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphile_worker.payloads.reserved_keys import without_reserved_keys
+from graphile_worker.payloads.reserved_keys import with_trace, without_reserved_keys
 
 keys = st.sampled_from(["a", "_cron", "_trace", '"_cron"'])
 objects = st.dictionaries(keys, st.dictionaries(keys, st.integers()) | st.integers())
@@ -44,3 +44,19 @@ def test_other_values_stay_byte_by_byte():
 )
 def test_what_has_no_reserved_keys_or_is_no_json_is_left_as_it_is(text):
     assert without_reserved_keys(text, keep_cron=False).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "traced"),
+    [
+        ('{"a":1.50}', '{"a":1.50,"_trace":{"t":1}}'),
+        ('{"_trace":0,"b":2}', '{"_trace":{"t":1},"b":2}'),
+        ('[{"a":1},2,[{}]]', '[{"a":1,"_trace":{"t":1}},2,[{}]]'),
+        ("{}", '{"_trace":{"t":1}}'),
+        ('"text"', '"text"'),
+        ("null", "null"),
+        ("12345678901234567890123", "12345678901234567890123"),
+    ],
+)
+def test_a_trace_is_put_into_objects_and_items_alone(text: str, traced: str) -> None:
+    assert with_trace(text, b'{"t":1}') == traced

@@ -9,9 +9,7 @@ from support.running import running, sql, until
 from support.worker_process import worker_process
 
 from graphile_worker import WorkerContext, WorkerUtils, task
-from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
-from graphile_worker.recovery.sweep import sweep_by_hand
 
 JOBS = "graphile_worker._private_jobs"
 QUICK = {
@@ -101,9 +99,8 @@ async def test_the_only_worker_wakes_up_and_finds_its_own_job_again(gw_database:
         try:
 
             async def swept() -> bool:
-                result = await sweep_by_hand(
-                    database, Schema("graphile_worker"), sweep_threshold=1, recovery_delay=0
-                )
+                utils = WorkerUtils(database)
+                result = await utils.sweep_stale_workers(sweep_threshold=1, recovery_delay=0)
                 return result.worker_ids == [old]
 
             await until(swept)

@@ -18,14 +18,16 @@ from graphile_worker import (
     SweepResult,
     WorkerContext,
     WorkerRecoveryConfig,
+    WorkerUtils,
     task,
 )
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
-from graphile_worker.recovery.answers import Decide, FailureReason
+from graphile_worker.hooks.reasons import FailureReason
+from graphile_worker.recovery.answers import Decide
 from graphile_worker.recovery.identity import new_worker_id
-from graphile_worker.recovery.sweep import Sweep, sweep_by_hand
+from graphile_worker.recovery.sweep import Sweep
 
 SCHEMA = Schema("graphile_worker")
 JOBS = "graphile_worker._private_jobs"
@@ -179,8 +181,9 @@ async def test_owners_that_never_registered_are_left_alone_unless_asked_for(stag
 
 async def test_a_sweep_by_hand_takes_orphans_too(stage: Stage) -> None:
     await stage.held_job("pool-of-node", for_seconds=20)
-    assert (await sweep_by_hand(stage.database, SCHEMA, dry_run=True)).worker_ids == []
-    result = await sweep_by_hand(stage.database, SCHEMA, sweep_threshold=10, recovery_delay=1)
+    utils = WorkerUtils(stage.database)
+    assert (await utils.sweep_stale_workers(dry_run=True)).worker_ids == []
+    result = await utils.sweep_stale_workers(sweep_threshold=10, recovery_delay=1)
     assert result == SweepResult(worker_ids=["pool-of-node"], recovered_count=1)
 
 

@@ -13,6 +13,8 @@ from support.running import running, sql, until
 from graphile_worker import WorkerContext, WorkerOptions, task
 from graphile_worker.client.open_database import open_database
 from graphile_worker.database.schema import Schema
+from graphile_worker.hooks.dispatch import frozen
+from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.worker.crons import cron_scheduler
 
 
@@ -82,7 +84,12 @@ async def test_recurring_jobs_survive_a_server_that_does_not_answer(
         # The row of one column in which the first minute's statement tells what it added.
         relay.withhold_answers(from_one_with=b"\x00\x01\x00\x00\x00\x04work")
         scheduler = cron_scheduler(
-            options, Schema("graphile_worker"), database, ["work"], answer_within=0.2
+            options,
+            Schema("graphile_worker"),
+            database,
+            ["work"],
+            frozen(HookRegistry(), 1),
+            answer_within=0.2,
         )
         running = asyncio.create_task(scheduler.run())
 

@@ -6,19 +6,29 @@ import logging
 import sys
 from typing import Final
 
+from graphile_worker.telemetry.logs import JobFilter, JsonFormatter, TextFormatter
+
 LEVELS: Final = ("debug", "info", "warning", "error")
+FORMATS: Final[dict[str, type[logging.Formatter]]] = {
+    "text": TextFormatter,
+    "json": JsonFormatter,
+}
 
 
-def log_to_stderr(level: str | None) -> None:
-    """Time, level and message on stderr; a set-up of the user's own module is left alone.
+def log_to_stderr(level: str | None, log_format: str | None = None) -> None:
+    """Log on stderr, with the job on every line of a handler.
+
+    A set-up of the user's own module is left alone, unless a format is asked for.
 
     Args:
         level: one of `LEVELS`; None for info.
+        log_format: one of `FORMATS`; None for text.
     """
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=(level or "info").upper(),
-        format="%(asctime)s %(levelname)-7s %(message)s",
-    )
+    root = logging.getLogger()
+    if log_format is not None or not root.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.addFilter(JobFilter())
+        handler.setFormatter(FORMATS[log_format or "text"]())
+        logging.basicConfig(handlers=[handler], level=(level or "info").upper(), force=True)
     if level is not None:
         logging.getLogger("graphile_worker").setLevel(level.upper())

@@ -10,11 +10,13 @@ from typing import Unpack
 import click
 
 from graphile_worker.cli.application import Target, find, options_of
-from graphile_worker.cli.logs import LEVELS, log_to_stderr
+from graphile_worker.cli.logs import FORMATS, LEVELS, log_to_stderr
 from graphile_worker.cli.loop import run_on_fastest_loop
 from graphile_worker.cli.output import print_json
 from graphile_worker.cli.run_flags import RunFlags, merge, run_flags
 from graphile_worker.cli.settings import Command, Settings
+from graphile_worker.hooks.reasons import ShutdownReason
+from graphile_worker.telemetry.event_log import EventLog
 from graphile_worker.worker.options import WorkerOptions
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.worker import RunResult, Worker
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 @click.option("--once", is_flag=True, help="Run what is due, print how it ended, and exit.")
 @run_flags
 @click.option("--log-level", type=click.Choice(LEVELS), help="On stderr. [default: info]")
+@click.option("--log-format", type=click.Choice(tuple(FORMATS)), help="Of a line. [default: text]")
+@click.option("--log-events", is_flag=True, help="Log what goes well too.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -34,6 +38,8 @@ def command(
     *,
     once: bool,
     log_level: str | None,
+    log_format: str | None,
+    log_events: bool,
     **flags: Unpack[RunFlags],
 ) -> None:
     """Run a worker.
@@ -53,10 +59,10 @@ def command(
         )
     settings = Settings.of(context)
     found = find(target)
-    log_to_stderr(log_level)
+    log_to_stderr(log_level, log_format)
     # A single pass is over before a faster loop has paid for its import.
     run_loop = asyncio.run if once else run_on_fastest_loop
-    result = run_loop(_run(found, settings, flags, once=once))
+    result = run_loop(_run(found, settings, flags, once=once, log_events=log_events))
     if result is not None:
         _print(result, as_json=settings.json)
 
@@ -71,13 +77,15 @@ def _print(result: RunResult, *, as_json: bool) -> None:
 
 
 async def _run(
-    target: Target, settings: Settings, flags: RunFlags, *, once: bool
+    target: Target, settings: Settings, flags: RunFlags, *, once: bool, log_events: bool
 ) -> RunResult | None:
     """Run the worker; None when there is nothing to sum up."""
     stop = _Stop()
     with shutdown_on_signals(stop.drain, stop.abort):
         try:
             options = merge(await options_of(target), settings, flags)
+            if log_events:
+                options = options.add_plugin(EventLog())
             return await _work(options, stop, once=once)
         except asyncio.CancelledError:
             if not stop.asked:
@@ -114,7 +122,7 @@ class _Stop:
         if self.worker is None:
             self.abort()
         else:
-            self.worker.request_shutdown()
+            self.worker.request_shutdown(ShutdownReason.SIGNAL)
 
     def abort(self) -> None:
         """Stop now; a worker hands its running jobs back before it lets go."""

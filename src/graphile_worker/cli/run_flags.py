@@ -48,6 +48,9 @@ class RunFlags(TypedDict):
     no_prepared_statements: bool
     direct_database_url: str | None
     wait_for_database: timedelta | None
+    hook_timeout: timedelta | None
+    listen: str | None
+    listen_beyond_loopback: bool
     heartbeat_interval: timedelta | None
     sweep_interval: timedelta | None
     sweep_threshold: timedelta | None
@@ -112,6 +115,18 @@ _OPTIONS: Final[list[Callable[[Any], Any]]] = [
         metavar="DURATION",
         type=duration,
         help="Wait so long for a database that does not answer yet.",
+    ),
+    click.option(
+        "--hook-timeout",
+        metavar="DURATION",
+        type=positive_duration,
+        help="How long each handler of an event may take.",
+    ),
+    click.option(
+        "--listen", metavar="HOST:PORT", help="Serve /healthz, /readyz and /metrics there."
+    ),
+    click.option(
+        "--listen-beyond-loopback", is_flag=True, help="Let other machines reach --listen."
     ),
     click.option(
         "--heartbeat-interval",
@@ -226,4 +241,7 @@ def _from_flags(flags: RunFlags) -> dict[str, Any]:
         prepared_statements=False if flags["no_prepared_statements"] else None,
         direct_database_url=flags["direct_database_url"],
         wait_for_database=flags["wait_for_database"],
+        hook_timeout=flags["hook_timeout"],
+        listen=flags["listen"],
+        listen_beyond_loopback=True if flags["listen_beyond_loopback"] else None,
     )

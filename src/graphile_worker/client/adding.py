@@ -74,7 +74,7 @@ class AddsJobs(Calls):
             PayloadError: an item is not what the task takes.
             JobScheduleFailed: there are no items.
         """
-        return await self._run(add_one(self._setup, batch_of(task, items, spec)))
+        return await self._run(add_one(self._setup, batch_of(task, items, spec), "add_batch_job"))
 
     @overload
     async def add_jobs(self, task: Iterable[NewJob], /) -> list[Job]: ...

@@ -44,7 +44,7 @@ class SyncAddsJobs(SyncCalls):
         self, task: JobDefinition[list[I]], items: Iterable[I], spec: JobSpec | None = None
     ) -> Job:
         """Add one job of a batch task with these items; see `WorkerUtils.add_batch_job`."""
-        return self._run(add_one(self._setup, batch_of(task, items, spec)))
+        return self._run(add_one(self._setup, batch_of(task, items, spec), "add_batch_job"))
 
     @overload
     def add_jobs(self, task: Iterable[NewJob], /) -> list[Job]: ...

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from graphile_worker.client.calls import SyncCalls
 from graphile_worker.client.operation import ask
-from graphile_worker.client.operations import changing, looking
+from graphile_worker.client.operations import changing, looking, sweeping
 from graphile_worker.client.operations.changing import ChangedJobs, Changes, JobOrId
 from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order
 from graphile_worker.jobs.job import Job, JobState
@@ -14,6 +14,7 @@ from graphile_worker.jobs.spec import RunAt
 from graphile_worker.queries import manage_jobs, overview
 from graphile_worker.queries.manage_jobs import Stats
 from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
+from graphile_worker.recovery.sweep import SweepResult, sweep_by_hand
 from graphile_worker.runtime.duration import Duration
 
 
@@ -57,6 +58,21 @@ class SyncManagesJobs(SyncCalls):
         """Delete what nobody needs; see `WorkerUtils.cleanup`."""
         self._own_database("cleanup")
         return {task: self._run_together(clean(self._setup, task)) for task in in_order(tasks)}
+
+    def sweep_stale_workers(
+        self,
+        sweep_threshold: Duration | None = None,
+        recovery_delay: Duration | None = None,
+        dry_run: bool = False,  # noqa: FBT001, FBT002 (public signature)
+    ) -> SweepResult:
+        """Free the jobs of workers that fell silent; see `WorkerUtils.sweep_stale_workers`."""
+        self._own_database("sweep_stale_workers")
+        sweep = sweep_by_hand(
+            self._setup.schema, sweep_threshold=sweep_threshold, recovery_delay=recovery_delay
+        )
+        if dry_run:
+            return self._run(sweeping.look(sweep))
+        return self._run_together(sweeping.carry_out(sweep))
 
     def get_job(self, job_id: int) -> Job | None:
         """One job by its id; None when it is done or never was."""

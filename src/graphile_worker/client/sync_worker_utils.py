@@ -14,6 +14,7 @@ from graphile_worker.client.sync_managing import SyncManagesJobs
 from graphile_worker.client.sync_migrations import check_schema_sync, migrate_sync
 from graphile_worker.database.executor import SyncDatabase
 from graphile_worker.database.schema import Schema
+from graphile_worker.hooks.registry import HookRegistry
 
 
 class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
@@ -32,6 +33,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
         schema: where the tables are.
         use_local_time: jobs without `run_at` get this process's time, not the database's.
         known_tasks: identifiers of tasks that `cleanup` leaves alone.
+        hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
 
     Example:
         with SyncWorkerUtils.connect(database_url) as utils:
@@ -45,11 +47,13 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
         schema: str | Schema = "graphile_worker",
         use_local_time: bool = False,
         known_tasks: Iterable[str] = (),
+        hooks: HookRegistry | None = None,
     ) -> None:
         setup = Setup(
             schema=schema if isinstance(schema, Schema) else Schema(schema),
             use_local_time=use_local_time,
             known_tasks=frozenset(known_tasks),
+            hooks=hooks,
         )
         super().__init__(setup, bind_sync(over))
         self._opened: SyncDatabase | None = None
@@ -63,6 +67,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
         max_pg_conn: int = 5,
         prepared_statements: bool = True,
         use_local_time: bool = False,
+        hooks: HookRegistry | None = None,
     ) -> Self:
         """Open a pool and check that the schema is there; needs the extra `psycopg`.
 
@@ -72,6 +77,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
             max_pg_conn: the most connections the pool opens, at least 1; threads beyond it wait.
             prepared_statements: False behind a pooler in transaction mode.
             use_local_time: jobs without `run_at` get this process's time, not the database's.
+            hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
 
         Returns:
             Utils to `close`, or to use in `with`.
@@ -91,7 +97,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
         except BaseException:
             database.close()
             raise
-        utils = cls(database, schema=quoted, use_local_time=use_local_time)
+        utils = cls(database, schema=quoted, use_local_time=use_local_time, hooks=hooks)
         utils._opened = database
         return utils
 

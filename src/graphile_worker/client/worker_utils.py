@@ -12,10 +12,9 @@ from graphile_worker.client.open_database import open_database
 from graphile_worker.client.setup import Setup
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
+from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.migrations.state import check_schema
-from graphile_worker.recovery.sweep import SweepResult, sweep_by_hand
-from graphile_worker.runtime.duration import Duration
 from graphile_worker.runtime.opening import Opening
 
 
@@ -39,6 +38,7 @@ class WorkerUtils(AddsJobs, ManagesJobs):
         schema: where the tables are.
         use_local_time: jobs without `run_at` get this process's time, not the database's.
         known_tasks: identifiers of tasks that `cleanup` leaves alone.
+        hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
 
     Example:
         async with WorkerUtils.connect(database_url) as utils:
@@ -52,11 +52,13 @@ class WorkerUtils(AddsJobs, ManagesJobs):
         schema: str | Schema = "graphile_worker",
         use_local_time: bool = False,
         known_tasks: Iterable[str] = (),
+        hooks: HookRegistry | None = None,
     ) -> None:
         setup = Setup(
             schema=schema if isinstance(schema, Schema) else Schema(schema),
             use_local_time=use_local_time,
             known_tasks=frozenset(known_tasks),
+            hooks=hooks,
         )
         super().__init__(setup, bind(over))
         self._opened: Database | None = None
@@ -70,6 +72,7 @@ class WorkerUtils(AddsJobs, ManagesJobs):
         max_pg_conn: int = 5,
         prepared_statements: bool = True,
         use_local_time: bool = False,
+        hooks: HookRegistry | None = None,
     ) -> Opening[Self]:
         """Open a pool and check that the schema is there.
 
@@ -79,6 +82,7 @@ class WorkerUtils(AddsJobs, ManagesJobs):
             max_pg_conn: the most connections the pool opens, at least 1.
             prepared_statements: False behind a pooler in transaction mode.
             use_local_time: jobs without `run_at` get this process's time, not the database's.
+            hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
 
         Returns:
             `async with WorkerUtils.connect(url) as utils`, or `await` and `aclose` it.
@@ -99,7 +103,7 @@ class WorkerUtils(AddsJobs, ManagesJobs):
             except BaseException:
                 await database.aclose()
                 raise
-            utils = cls(database, schema=quoted, use_local_time=use_local_time)
+            utils = cls(database, schema=quoted, use_local_time=use_local_time, hooks=hooks)
             utils._opened = database
             return utils
 
@@ -139,30 +143,3 @@ class WorkerUtils(AddsJobs, ManagesJobs):
         """
         database = self._own_database("migrate")
         await migrate(database, self._setup.schema)
-
-    async def sweep_stale_workers(
-        self,
-        sweep_threshold: Duration | None = None,
-        recovery_delay: Duration | None = None,
-        dry_run: bool = False,  # noqa: FBT001, FBT002 (public signature)
-    ) -> SweepResult:
-        """Free the jobs of workers that fell silent, and of owners that never registered.
-
-        Args:
-            sweep_threshold: how long they have to be silent; default: 5 minutes.
-            recovery_delay: when the jobs may run again; default: in 30 seconds.
-            dry_run: only look.
-
-        Returns:
-            Whom it found, and how many jobs it freed; nobody while another sweep is under way.
-
-        Raises:
-            ConfigurationError: on a connection of the caller's.
-        """
-        return await sweep_by_hand(
-            self._own_database("sweep_stale_workers"),
-            self._setup.schema,
-            sweep_threshold=sweep_threshold,
-            recovery_delay=recovery_delay,
-            dry_run=dry_run,
-        )

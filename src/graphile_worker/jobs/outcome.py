@@ -37,6 +37,8 @@ class Unfinished:
     """Seconds until it may run again; None for Graphile's backoff by attempts."""
     payload: str | None = None
     """JSON text of what is left of a batch; None keeps the payload."""
+    attempts: int | None = None
+    """How often the job counts as tried, whatever the verdict; None follows the verdict."""
 
 
 Outcome: TypeAlias = Completed | Unfinished

@@ -34,6 +34,26 @@ def without_reserved_keys(text: str, *, keep_cron: bool) -> str:
         return text
 
 
+def with_trace(text: str, trace: bytes) -> str:
+    """The payload with a trace in it, and in each item of a batch; one that was there is replaced.
+
+    Args:
+        text: JSON text; what is no object, or an item that is none, stays as it is.
+        trace: the value of the key, as JSON.
+    """
+    value = msgspec.Raw(trace)
+    if text.lstrip().startswith("["):
+        items = [_with(item, value) for item in _array.decode(text)]
+        return msgspec.json.encode(items).decode()
+    return bytes(_with(msgspec.Raw(text), value)).decode()
+
+
+def _with(value: msgspec.Raw, trace: msgspec.Raw) -> msgspec.Raw:
+    if not bytes(value).lstrip().startswith(b"{"):
+        return value
+    return msgspec.Raw(msgspec.json.encode({**_object.decode(value), TRACE: trace}))
+
+
 def _without(value: msgspec.Raw, dropped: tuple[str, ...]) -> msgspec.Raw:
     if not bytes(value).lstrip().startswith(b"{"):
         return value

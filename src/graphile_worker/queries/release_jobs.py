@@ -52,6 +52,7 @@ def release_unfinished(
         [outcome.delay for _, outcome in jobs],
         [outcome.verdict.value for _, outcome in jobs],
         [job.key is not None for job, _ in jobs],
+        [outcome.attempts for _, outcome in jobs],
     )
     return Statement("release_unfinished", load("release_unfinished", schema), args, _stored)
 

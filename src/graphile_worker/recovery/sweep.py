@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from graphile_worker.database.executor import Connection, Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
+from graphile_worker.hooks.answers import JobRecoveryResult, RecoveryAction
+from graphile_worker.hooks.reasons import FailureReason
 from graphile_worker.jobs.job import Job
 from graphile_worker.queries.workers import (
     RecoveredJob,
@@ -22,12 +24,7 @@ from graphile_worker.queries.workers import (
     recover_jobs,
     unlock_queues_of,
 )
-from graphile_worker.recovery.answers import (
-    Decide,
-    FailureReason,
-    JobRecoveryResult,
-    RecoveryAction,
-)
+from graphile_worker.recovery.answers import Decide
 from graphile_worker.recovery.identity import PREFIX
 from graphile_worker.recovery.options import WorkerRecoveryConfig
 from graphile_worker.runtime.duration import Duration, duration
@@ -39,6 +36,9 @@ BY_HAND: Final = "worker_utils"
 
 _LOCK_TIMEOUT: Final = "set local lock_timeout = '2s'"
 """Rows of jobs that others have locked are passed over anyway; this is for those of workers."""
+
+
+OnRecovered: TypeAlias = Callable[[Job], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Sweep:
     sweeper_id: str = BY_HAND
     look_for_unregistered: bool = True
     decide: Decide | None = None
-    on_recovered: Callable[[Job], None] | None = None
+    on_recovered: OnRecovered | None = None
 
     async def run(self, database: Database, *, dry_run: bool = False) -> SweepResult:
         """Sweep, unless somebody else is at it: then nothing is found.
@@ -80,19 +80,19 @@ class Sweep:
             DatabaseError: nothing was done.
         """
         if dry_run:
-            dead = await database.run(self._find())
+            dead = await database.run(self.find())
             return SweepResult(worker_ids=dead, recovered_count=0, dry_run=True)
         async with database.connection() as connection, connection.transaction():
             await connection.script(_LOCK_TIMEOUT)
             if not await connection.run(lock_sweep(self.schema)):
                 return SweepResult(worker_ids=[], recovered_count=0)
-            dead = await connection.run(self._find())
+            dead = await connection.run(self.find())
             if not dead:
                 return SweepResult(worker_ids=[], recovered_count=0)
             asked, recovered = await self._recover(connection, dead)
             await connection.run(unlock_queues_of(self.schema, dead))
             await connection.run(forget_workers(self.schema, dead))
-        self._report(dead, asked, recovered)
+        await self._report(dead, asked, recovered)
         return SweepResult(worker_ids=dead, recovered_count=len(recovered))
 
     async def _recover(
@@ -103,7 +103,13 @@ class Sweep:
         if self.decide is not None:
             jobs = await connection.run(locked_jobs_of(self.schema, dead))
             told = await self._ask(self.decide, jobs)
-        statement = recover_jobs(
+        return jobs, await connection.run(self.recover(dead, told))
+
+    def recover(
+        self, dead: list[str], told: list[ToldJob] | None = None
+    ) -> Statement[list[RecoveredJob]]:
+        """Free the jobs of the dead; `told` says what becomes of each, None treats all alike."""
+        return recover_jobs(
             self.schema,
             dead,
             delay=_seconds("recovery_delay", self.config.recovery_delay),
@@ -111,7 +117,6 @@ class Sweep:
             failed=FailureReason.WORKER_CRASHED.value,
             told=told,
         )
-        return jobs, await connection.run(statement)
 
     async def _ask(self, decide: Decide, jobs: list[Job]) -> list[ToldJob]:
         told: list[ToldJob] = []
@@ -121,7 +126,8 @@ class Sweep:
                 told.append(ToldJob(job, answer.action.value, answer.run_at, answer.attempts))
         return told
 
-    def _find(self) -> Statement[list[str]]:
+    def find(self) -> Statement[list[str]]:
+        """The ids of the dead."""
         config = self.config
         threshold = config.threshold_seconds
         return find_dead_workers(
@@ -135,49 +141,54 @@ class Sweep:
             look_for_unregistered=self.look_for_unregistered or config.recover_orphans,
         )
 
-    def _report(self, dead: list[str], asked: list[Job], recovered: list[RecoveredJob]) -> None:
-        logger.warning(
-            "recovered %d jobs of workers that fell silent: %s", len(recovered), ", ".join(dead)
-        )
-        for job in recovered:
-            if job.is_spent:
-                logger.error(
-                    "job %s (%s): %d workers in a row died while it ran; the attempt counts "
-                    "(attempt %d of %d)",
-                    job.id,
-                    job.task_identifier,
-                    job.times,
-                    job.attempts,
-                    job.max_attempts,
-                )
+    async def _report(
+        self, dead: list[str], asked: list[Job], recovered: list[RecoveredJob]
+    ) -> None:
+        report(dead, recovered)
         if self.on_recovered is not None:
             freed = {job.id for job in recovered}
             for told in asked:
                 if told.id in freed:
-                    self.on_recovered(told)
+                    slow = self.on_recovered(told)
+                    if slow is not None:
+                        await slow
 
 
-async def sweep_by_hand(
-    database: Database,
+def report(dead: list[str], recovered: list[RecoveredJob]) -> None:
+    """Log what a sweep did, after its commit."""
+    logger.warning(
+        "recovered %d jobs of workers that fell silent: %s", len(recovered), ", ".join(dead)
+    )
+    for job in recovered:
+        if job.is_spent:
+            logger.error(
+                "job %s (%s): %d workers in a row died while it ran; the attempt counts "
+                "(attempt %d of %d)",
+                job.id,
+                job.task_identifier,
+                job.times,
+                job.attempts,
+                job.max_attempts,
+            )
+
+
+def sweep_by_hand(
     schema: Schema,
     *,
     sweep_threshold: Duration | None = None,
     recovery_delay: Duration | None = None,
-    dry_run: bool = False,
-    decide: Decide | None = None,
-) -> SweepResult:
+) -> Sweep:
     """The sweep of an operator: also of owners that never registered.
 
     Raises:
         ConfigurationError: a duration that is none.
-        DatabaseError: nothing was done.
     """
     given = {"sweep_threshold": sweep_threshold, "recovery_delay": recovery_delay}
     config = WorkerRecoveryConfig(
         recover_orphans=True,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type] # checked there
     )
-    return await Sweep(schema=schema, config=config, decide=decide).run(database, dry_run=dry_run)
+    return Sweep(schema=schema, config=config)
 
 
 async def _answer(decide: Decide, job: Job) -> JobRecoveryResult:

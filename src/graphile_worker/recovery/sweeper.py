@@ -6,9 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from graphile_worker.database.executor import Database
 from graphile_worker.errors import DatabaseError
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 _FIRST_RESET: Final = 60.0
 _NEXT_RESETS: Final = (480.0, 600.0)
 """Seconds, as the Node.js workers do it."""
+
+
+OnSwept: TypeAlias = Callable[[SweepResult], Awaitable[None] | None]
 
 
 class Sweeper:
@@ -38,7 +41,7 @@ class Sweeper:
         identity: WorkerIdentity,
         sweep: Sweep,
         *,
-        on_swept: Callable[[SweepResult], None] | None = None,
+        on_swept: OnSwept | None = None,
     ) -> None:
         self._database = database
         self._identity = identity
@@ -67,7 +70,9 @@ class Sweeper:
         if full:
             self._full_look_at = now + self._sweep.config.threshold_seconds
         if result.worker_ids and self._on_swept is not None:
-            self._on_swept(result)
+            slow = self._on_swept(result)
+            if slow is not None:
+                await slow
         if now >= self._reset_at:
             await self._reset_old_locks()
             self._reset_at = now + random.uniform(*_NEXT_RESETS)  # noqa: S311 (jitter)

@@ -15,6 +15,8 @@ from graphile_worker.database.executor import Executor
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError
+from graphile_worker.hooks.dispatch import Hooks
+from graphile_worker.worker.service_events import scheduled_teller, tick_teller
 from graphile_worker.worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ def cron_scheduler(
     schema: Schema,
     database: Executor,
     tasks: Collection[str],
+    hooks: Hooks,
     *,
     answer_within: float = _ANSWER_WITHIN,
 ) -> CronScheduler:
@@ -42,6 +45,7 @@ def cron_scheduler(
         schema: where the tables are.
         database: the worker's pool.
         tasks: the identifiers of the tasks that it knows.
+        hooks: who wants to hear of minutes and of jobs.
         answer_within: seconds after which a server that does not answer counts as lost.
     """
     crontabs = options.crontabs()
@@ -49,7 +53,14 @@ def cron_scheduler(
         logger.warning("cron entry %r: %s", crontab.identifier, doubt)
     patient = _Deadline(database, answer_within)
     clock = LocalClock() if options.use_local_time else DatabaseClock(patient)
-    return CronScheduler(crontabs, patient, schema, clock=clock)
+    return CronScheduler(
+        crontabs,
+        patient,
+        schema,
+        clock=clock,
+        on_tick=tick_teller(hooks),
+        on_scheduled=scheduled_teller(hooks),
+    )
 
 
 class _Deadline:

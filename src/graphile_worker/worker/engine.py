@@ -8,15 +8,18 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from graphile_worker.errors import DatabaseError
+from graphile_worker.errors import DatabaseError, Snooze
+from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
+from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import Claimer, ClaimRules
+from graphile_worker.worker.job_events import JobEvents
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.releaser import Releaser, interrupted
-from graphile_worker.worker.run_job import JobRunner
+from graphile_worker.worker.run_job import JobRunner, Run
 from graphile_worker.worker.settings import WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
@@ -38,6 +41,7 @@ class Engine:
         environment: Environment,
         task_ids: TaskIds,
         wakeup: Wakeup,
+        hooks: Hooks,
         *,
         collect_errors: bool,
     ) -> None:
@@ -88,14 +92,18 @@ class Engine:
         self.completed = self.failed = self.retried = 0
         self.errors: list[Exception] = []
         self._collect_errors = collect_errors
+        self._events = self._job_events(hooks, rules.identity) if hooks.watch_jobs else None
+        self._run_job = self.runner.run if self._events is None else self._events.run
 
     @property
     def is_idle(self) -> bool:
-        """Nothing runs and everything is stored."""
-        return not self.slots.running and not self.releaser.backlog
+        """Nothing runs, everything is stored, and everybody was told."""
+        return not self.slots.running and not self.releaser.backlog and not self._untold
 
     async def aclose(self) -> None:
-        """Stop threads, processes and connections."""
+        """Stop threads, processes and connections, when all hooks have heard of all jobs."""
+        if self._events is not None:
+            await self._events.wait_told()
         await self.runner.aclose()
         for connection in self._connections:
             await connection.aclose()
@@ -104,11 +112,12 @@ class Engine:
         """Warn of due jobs whose task this worker does not know; only while it claims nothing."""
         await self._task_ids.report_unknown(self._connections[0])
 
-    def abandon_running(self) -> None:
+    async def abandon_running(self) -> None:
         """Hand back the jobs whose handlers did not even end when cancelled."""
-        for job in self.slots.running:
+        jobs = self.slots.running
+        for job in jobs:
             logger.error("job %s: its handler ignores cancellation; handing the job back", job.id)
-            self._hand_back(job)
+        await asyncio.gather(*map(self._hand_back_asking, jobs))
 
     def _held(self) -> list[ClaimedJob]:
         """All jobs that are ours: running, or with an outcome that is not stored yet."""
@@ -116,7 +125,7 @@ class Engine:
 
     def _room(self) -> int:
         """Free slots; none while outcomes pile up, since their jobs are still ours."""
-        if self.releaser.backlog >= 2 * self.concurrency:
+        if self.releaser.backlog + self._untold >= 2 * self.concurrency:
             return 0
         return self.slots.free - self.runner.abandoned_threads
 
@@ -129,17 +138,23 @@ class Engine:
 
     async def _run(self, job: ClaimedJob) -> None:
         try:
-            run = await self.runner.run(job)
+            run = await self._run_job(job)
         finally:
             # Before the outcome is put: the next claim is what takes longest, and is sent first.
             self.slots.ended(job)
-        if self._collect_errors and isinstance(run.error, Exception):
-            run.error.add_note(f"in {self.runner.describe(job)}")
-            self.errors.append(run.error)
+        if self._collect_errors and run.outcome is not COMPLETED:
+            self._collect(job, run.error)
+        if run.outcome is None:
+            return  # a hook wants it left as it is
         if run.is_stored:
             self._stored_by_handler(job, run.outcome)
         else:
             self.releaser.put(job, run.outcome)
+
+    def _collect(self, job: ClaimedJob, error: BaseException | None) -> None:
+        if isinstance(error, Exception) and not isinstance(error, Snooze):
+            error.add_note(f"in {self.runner.describe(job)}")
+            self.errors.append(error)
 
     def _stored_by_handler(self, job: ClaimedJob, outcome: Outcome) -> None:
         self._released(job, outcome, lost=False)
@@ -171,7 +186,7 @@ class Engine:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(CANCELLED_END_WITHIN):
                         await self.slots.wait_idle()
-                self.abandon_running()
+                await self.abandon_running()
                 await self.releaser.wait_empty()
                 try:
                     await self._lost_claims.give_back_all(self._database)
@@ -185,6 +200,13 @@ class Engine:
         """The task that a job is of."""
         return self._task_ids[job.task_id].identifier
 
+    async def _hand_back_asking(self, job: ClaimedJob) -> None:
+        run = Run(self._cut_off() or interrupted(self._retry_delay), was_cut_off=True)
+        if self._events is not None:
+            run = await self._events.hand_back(job, run)
+        if run.outcome is not None:
+            self.releaser.put(job, run.outcome)
+
     def describe(self, task: asyncio.Task[Any]) -> str | None:
         """What a task of the loop is doing, for the loop monitor."""
         job = self.slots.job_of(task)
@@ -193,19 +215,37 @@ class Engine:
     def _room_made(self) -> None:
         self.claimer.room_made()
 
+    @property
+    def _untold(self) -> int:
+        """Ends of jobs that slow hooks are still being told of."""
+        return 0 if self._events is None else self._events.backlog
+
+    def _job_events(self, hooks: Hooks, identity: WorkerIdentity) -> JobEvents:
+        return JobEvents(
+            hooks,
+            self.runner,
+            identity,
+            name_of=self.identifier_of,
+            on_told=self._room_made,
+        )
+
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
         self.claimer.room_made()
+        if self._events is not None:
+            self._events.released(job, outcome, lost=lost, is_final=_is_final(outcome, job))
         if lost:
             return
         if outcome is COMPLETED:
             self.completed += 1
-        elif isinstance(outcome, Unfinished) and _is_final(outcome, job):
+        elif _is_final(outcome, job):
             self.failed += 1
         else:
             self.retried += 1
 
 
-def _is_final(outcome: Unfinished, job: ClaimedJob) -> bool:
-    """Whether a job that did not run well will never run again."""
+def _is_final(outcome: Outcome, job: ClaimedJob) -> bool:
+    """Whether a job did not run well and will never run again."""
+    if not isinstance(outcome, Unfinished):
+        return False
     spent = outcome.verdict is Verdict.SPENT and job.attempts >= job.max_attempts
     return spent or outcome.verdict is Verdict.EXHAUSTED

@@ -8,13 +8,17 @@ from graphile_worker.client.open_database import open_database
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.adopt import adopt
+from graphile_worker.hooks.dispatch import frozen
+from graphile_worker.hooks.registry import registry_of
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.duration import duration
+from graphile_worker.worker.exporter import add_exporter
 from graphile_worker.worker.run_job import check_executors
-from graphile_worker.worker.settings import RESERVED_CONNECTIONS, WorkerSettings
+from graphile_worker.worker.settings import RESERVED_CONNECTIONS, WorkerSettings, seconds
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.worker import Worker
+from graphile_worker.worker.worker_events import tell_of_init
 
 _DIRECT_CONNECTIONS = 2
 
@@ -26,18 +30,24 @@ async def open_worker(options: WorkerSettings) -> Worker:
     check_executors(registry)
     options.crontabs()
     schema = Schema(options.schema)
+    handlers = registry_of(options.hooks, options.plugins)
+    add_exporter(handlers, options)
+    hooks = frozen(handlers, seconds(options.hook_timeout))
     async with AsyncExitStack() as stack:
         database = await _open(options, stack)
         await migrate(database, schema)
         direct = await _open_direct(options, stack) or database
-        task_ids = TaskIds(schema, registry)
+        task_ids = TaskIds(schema, registry, show_jobs=hooks.watch_jobs)
         await task_ids.register(database)
+        await tell_of_init(hooks, database, options)
         return Worker(
             options,
             identity=WorkerIdentity(),
             database=database,
             direct=direct,
             task_ids=task_ids,
+            registry=handlers,
+            hooks=hooks,
             resources=stack.pop_all(),
         )
 

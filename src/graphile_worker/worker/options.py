@@ -5,8 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, overload
 
 from graphile_worker.cron.entries import AnyCron
+from graphile_worker.hooks.events import BeforeJobSchedule, JobRecovery
+from graphile_worker.hooks.registry import (
+    InterceptRecovery,
+    InterceptRun,
+    InterceptSchedule,
+    O,
+    Observe,
+    Plugin,
+    R,
+    registry_of,
+)
 from graphile_worker.runtime.opening import Opening
 from graphile_worker.worker.opening import open_worker
 from graphile_worker.worker.settings import WorkerSettings
@@ -73,6 +85,26 @@ class WorkerOptions(WorkerSettings):
     def add_extension(self, extension: object) -> WorkerOptions:
         """With one more object for handlers."""
         return dataclasses.replace(self, extensions=(*self.extensions, extension))
+
+    def add_plugin(self, plugin: Plugin) -> WorkerOptions:
+        """With what a plugin registers, which it does now."""
+        hooks = registry_of(self.hooks, ())
+        hooks.add_plugin(plugin)
+        return dataclasses.replace(self, hooks=hooks)
+
+    @overload
+    def on(self, event: type[O], handler: Observe[O]) -> WorkerOptions: ...
+    @overload
+    def on(self, event: type[R], handler: InterceptRun[R]) -> WorkerOptions: ...
+    @overload
+    def on(self, event: type[BeforeJobSchedule], handler: InterceptSchedule) -> WorkerOptions: ...
+    @overload
+    def on(self, event: type[JobRecovery], handler: InterceptRecovery) -> WorkerOptions: ...
+    def on(self, event: Any, handler: Any) -> WorkerOptions:
+        """With one more handler of an event; see `HookRegistry.on`."""
+        hooks = registry_of(self.hooks, ())
+        hooks.on(event, handler)
+        return dataclasses.replace(self, hooks=hooks)
 
     def pg_pool(self, pool: object) -> WorkerOptions:
         """On a pool of the caller's."""

@@ -157,7 +157,7 @@ class Releaser:
             self._schema, worker_id=self._identity.id, jobs=[(job, safe)]
         )
         stored, ambiguous = await self._persist(statement)
-        self._stored([(job, end)], stored, ambiguous=ambiguous)
+        self._stored([(job, safe)], stored, ambiguous=ambiguous)
 
     async def _persist(
         self, statement: Statement[dict[int, bool]], *, waits_for_locks: bool = True
@@ -203,7 +203,11 @@ class Releaser:
             lost = answer is None and not ambiguous
             if lost:
                 error = JobLostError(job.id, self._identity.id)
-                logger.warning("%s; its outcome was not stored", error)
+                logger.warning(
+                    "%s; its outcome was not stored",
+                    error,
+                    extra={"event": "JobLost", "job_id": job.id, "attempt": job.attempts},
+                )
             self._on_released(job, outcome, lost=lost)
         if queue_freed:
             self._on_queue_freed()

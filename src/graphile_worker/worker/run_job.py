@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import logging
 from collections.abc import Callable
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphile_worker.errors import JobLostError, PayloadError, PermanentFailure, Snooze
 from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.current_job import enter_job
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.duration import duration
 from graphile_worker.tasks.batch_results import batch_outcome
 from graphile_worker.tasks.context import Environment, SyncWorkerContext, WorkerContext
-from graphile_worker.tasks.error_text import error_text
+from graphile_worker.tasks.error_text import error_text, storable
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.tasks.task import Task
 from graphile_worker.worker.call_result import CallResult, Raised
@@ -46,8 +48,11 @@ def check_executors(registry: TaskRegistry) -> None:
 class Run:
     """How a run ended, and what was raised, if anything."""
 
-    outcome: Outcome
+    outcome: Outcome | None
+    """None: a hook wants the job left as it is, locked."""
     error: BaseException | None = None
+    was_cut_off: bool = False
+    """The worker's shutdown did not wait for its end."""
     is_stored: bool = False
     """Whether the handler's own transaction has completed the job."""
 
@@ -99,15 +104,46 @@ class JobRunner:
         job; a cancellation of any other origin is a failure of the handler.
         """
         task = self._task_ids[job.task_id]
+        enter_job(job, task.identifier)
         context = self._context(task, job) if task.takes_context else None
         try:
             run = await self._call(task, job, context)
         except asyncio.CancelledError as error:
-            outcome = self._cut_off()
-            run = self._failed(task, job, error, context) if outcome is None else Run(outcome)
+            run = self.cancelled(job, error, context)
         except BaseException as error:  # noqa: BLE001 (a handler may raise anything)
             run = self._failed(task, job, error, context)
         return run if context is None or not context.is_completed else _STORED
+
+    def cancelled(
+        self,
+        job: ClaimedJob,
+        error: BaseException,
+        context: WorkerContext | SyncWorkerContext | None = None,
+    ) -> Run:
+        """The run of a job that was cancelled: cut off by the worker, or failed."""
+        outcome = self._cut_off()
+        if outcome is None:
+            return self._failed(self._task_ids[job.task_id], job, error, context)
+        return Run(outcome, error, was_cut_off=True)
+
+    def fail(self, job: ClaimedJob, reason: str, *, instead_of: Run | None = None) -> Run:
+        """A run that hooks made a failure.
+
+        Args:
+            job: the job.
+            reason: stored as it is.
+            instead_of: how the run would have ended. If that is a failure too, it stays one of its
+                kind, and only the reason is another.
+        """
+        reason = storable(reason)
+        ended = None if instead_of is None else instead_of.outcome
+        if isinstance(ended, Unfinished) and ended.verdict is not Verdict.REFUNDED:
+            outcome = dataclasses.replace(ended, error=reason)
+        else:
+            task = self._task_ids[job.task_id]
+            outcome = _with_backoff(Unfinished(Verdict.SPENT, reason), task, job)
+        _log_failure(self._task_ids[job.task_id], job, reason)
+        return Run(outcome, JobFailedError(reason))
 
     def describe(self, job: ClaimedJob) -> str:
         """How a job is called in warnings."""
@@ -171,7 +207,7 @@ class JobRunner:
     def _batch_ended(self, task: Task[Any], job: ClaimedJob, returned: Any) -> Run:
         outcome = batch_outcome(job.payload, returned)
         if isinstance(outcome, Unfinished):
-            _log_failure(self.describe(job), job, outcome.error)
+            _log_failure(task, job, outcome.error)
             return Run(_with_backoff(outcome, task, job), JobFailedError(outcome.error or ""))
         return _DONE
 
@@ -191,12 +227,12 @@ class JobRunner:
                 # Told when this is not stored, either.
                 return Run(Unfinished(Verdict.REFUNDED, None, 0.0), error)
             case Snooze():
-                return Run(Unfinished(Verdict.REFUNDED, None, _bounded(error.delay)))
+                return Run(Unfinished(Verdict.REFUNDED, None, _bounded(error.delay)), error)
             case PermanentFailure():
                 outcome = Unfinished(Verdict.EXHAUSTED, error_text(error))
             case _:
                 outcome = _with_backoff(Unfinished(Verdict.SPENT, error_text(error)), task, job)
-        _log_failure(self.describe(job), job, outcome.error, error)
+        _log_failure(task, job, outcome.error, error)
         return Run(outcome, error)
 
 
@@ -221,7 +257,7 @@ def _path_of(task: Task[Any]) -> TaskPath:
 
 
 class JobFailedError(Exception):
-    """Stands for failed items of a batch where no single exception does."""
+    """Stands for failed items of a batch, or for a hook's reason, where no exception does."""
 
 
 async def _within(limit: float, handler: Any) -> Any:
@@ -249,17 +285,24 @@ def _with_backoff(outcome: Unfinished, task: Task[Any], job: ClaimedJob) -> Unfi
 
 
 def _log_failure(
-    name: str, job: ClaimedJob, text: str | None, error: BaseException | None = None
+    task: Task[Any], job: ClaimedJob, text: str | None, error: BaseException | None = None
 ) -> None:
     final = job.attempts >= job.max_attempts or isinstance(error, PermanentFailure)
     logger.log(
         logging.ERROR if final else logging.WARNING,
-        "%s failed for good (attempt %d of %d): %s"
+        "job %s (%s) failed for good (attempt %d of %d): %s"
         if final
-        else "%s failed (attempt %d of %d): %s",
-        name,
+        else "job %s (%s) failed (attempt %d of %d): %s",
+        job.id,
+        task.identifier,
         job.attempts,
         job.max_attempts,
         text,
         exc_info=None if isinstance(error, _SAYS_ALL) else error,
+        extra={
+            "event": "JobPermanentlyFail" if final else "JobFail",
+            "job_id": job.id,
+            "task_identifier": task.identifier,
+            "attempt": job.attempts,
+        },
     )

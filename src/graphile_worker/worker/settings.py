@@ -14,10 +14,12 @@ from graphile_worker.cron.crontab import Crontab
 from graphile_worker.cron.entries import AnyCron
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
 from graphile_worker.jobs.spec import JobSpec
 from graphile_worker.recovery.options import WorkerRecoveryConfig
 from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.tasks.registry import TaskRegistry
+from graphile_worker.worker.listen_address import ListenAddress
 
 RESERVED_CONNECTIONS = 4
 """Claim, release, LISTEN and heartbeat each have a connection that no handler can take."""
@@ -96,6 +98,17 @@ class WorkerSettings:
     however many workers have it."""
     extensions: Iterable[object] = ()
     """Objects for handlers (`ctx.get_ext(Type)`), at most one of each type."""
+    plugins: Iterable[Plugin] = ()
+    """Objects that register handlers of events; asked once, in order, after `hooks`."""
+    hooks: HookRegistry | None = None
+    """Handlers of events, as they are registered when `init()` makes the worker."""
+    hook_timeout: Duration = timedelta(seconds=10)
+    """How long each handler of an event may take, more than 0. One that takes longer is cancelled
+    and logged; if it is an interceptor's, its job fails."""
+    listen: str | None = None
+    """`HOST:PORT` for `/healthz`, `/readyz` and `/metrics` while `run` is under way."""
+    listen_beyond_loopback: bool = False
+    """Whether `listen` may name an address that other machines can reach."""
     shutdown: WorkerShutdownConfig | None = None
     """How the worker stops; or the four options below, one by one."""
     listen_os_shutdown_signals: bool | None = None
@@ -133,6 +146,13 @@ class WorkerSettings:
         self.shutdown_config()
         self.recovery_config()
         self.extensions_by_type()
+        self.listen_address()
+
+    def listen_address(self) -> ListenAddress | None:
+        """Where probes and scrapes are answered."""
+        if self.listen is None:
+            return None
+        return ListenAddress.parse(self.listen, beyond_loopback=self.listen_beyond_loopback)
 
     def registry(self) -> TaskRegistry:
         """The tasks by identifier."""
@@ -182,8 +202,12 @@ class WorkerSettings:
 
     def _freeze_collections(self) -> None:
         JobSpec(flags=self.forbidden_flags)
-        for name in ("tasks", "forbidden_flags", "extensions"):
+        for name in ("tasks", "forbidden_flags", "extensions", "plugins"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        for plugin in self.plugins:
+            check_plugin(plugin)
+        if self.hooks is not None and not isinstance(self.hooks, HookRegistry):
+            raise ConfigurationError(f"hooks must be a HookRegistry, got {self.hooks!r}")
         object.__setattr__(self, "crons", entries.parsed(self.crons))
 
     def _check_numbers(self) -> None:
@@ -195,9 +219,8 @@ class WorkerSettings:
 
     def _check_durations(self) -> None:
         set_field = object.__setattr__
-        set_field(
-            self, "poll_interval", duration("poll_interval", self.poll_interval, positive=True)
-        )
+        for name in ("poll_interval", "hook_timeout"):
+            set_field(self, name, duration(name, getattr(self, name), positive=True))
         for name in (
             "shutdown_grace_period",
             "shutdown_interrupted_job_retry_delay",

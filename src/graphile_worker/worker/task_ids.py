@@ -27,14 +27,14 @@ class TaskIds:
     worker looks again once a minute. The same look tells of due jobs whose task it does not know.
     """
 
-    def __init__(self, schema: Schema, registry: TaskRegistry) -> None:
+    def __init__(self, schema: Schema, registry: TaskRegistry, *, show_jobs: bool = False) -> None:
         self._schema = schema
         self._registry = registry
         self._tasks: dict[int, Task[Any]] = {}
         self._refreshed = 0.0
         self._reported: frozenset[str] = frozenset()
-        self.show_jobs = any(task.takes_context for task in registry.values())
-        """Whether any handler can look at its job."""
+        self.show_jobs = show_jobs or any(task.takes_context for task in registry.values())
+        """Whether any handler, or hook, can look at its job."""
         self.ids: list[int] = []
         """All ids, as the claim wants them."""
 

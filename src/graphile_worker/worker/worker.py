@@ -7,15 +7,17 @@ import contextlib
 import logging
 from collections.abc import Coroutine, Generator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError, DatabaseError
+from graphile_worker.hooks.dispatch import Hooks
+from graphile_worker.hooks.reasons import ShutdownReason
+from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.recovery.identity import WorkerIdentity
-from graphile_worker.recovery.sweep import Sweep
 from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
@@ -23,14 +25,18 @@ from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.claimer import ClaimRules
 from graphile_worker.worker.crons import cron_scheduler
 from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
+from graphile_worker.worker.exporter import exporter_of
 from graphile_worker.worker.health import Health, Parts, stopped
+from graphile_worker.worker.http_server import Pages, serving
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.schema_guard import SchemaGuard
+from graphile_worker.worker.service_events import sweeper
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.task_ids import TaskIds
+from graphile_worker.worker.worker_events import run_told
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +68,8 @@ class Worker:
         database: Database,
         direct: Database,
         task_ids: TaskIds,
+        registry: HookRegistry,
+        hooks: Hooks,
         resources: AsyncExitStack,
     ) -> None:
         self._identity = identity
@@ -70,6 +78,9 @@ class Worker:
         self._database = database
         self._direct = direct
         self._task_ids = task_ids
+        self._registry = registry
+        self._hooks = hooks
+        self._shutdown_reason: ShutdownReason | None = None
         self._resources = resources
         self._shutdown = ShutdownSignal()
         self._unusable: DatabaseError | None = None
@@ -100,8 +111,8 @@ class Worker:
         config = self._options.shutdown_config()
         with contextlib.ExitStack() as stack:
             if config.listen_os_shutdown_signals:
-                stack.enter_context(shutdown_on_signals(self.request_shutdown, self._abort))
-            await self._protected(self._serve(config.shutdown_signal))
+                stack.enter_context(shutdown_on_signals(self._signalled, self._abort))
+            await self._protected(self._serve_told(config.shutdown_signal))
         if self._unusable is not None:
             raise self._unusable
 
@@ -120,11 +131,15 @@ class Worker:
             raise ExceptionGroup(f"{len(engine.errors)} runs failed", engine.errors)
         return RunResult(engine.completed, engine.failed, engine.retried)
 
-    def request_shutdown(self) -> None:
+    def request_shutdown(self, reason: ShutdownReason = ShutdownReason.GRACEFUL) -> None:
         """Take no more jobs; `run` returns when those running have ended, or the grace period.
 
         Idempotent. To be called on the worker's event loop.
+
+        Args:
+            reason: what `WorkerShutdown` hooks are told; the first call's counts.
         """
+        self._shutdown_reason = self._shutdown_reason or reason
         self._shutdown.drain()
         self._wakeup()
 
@@ -134,6 +149,7 @@ class Worker:
             self._database,
             schema=self._schema,
             use_local_time=self._options.use_local_time,
+            hooks=self._registry,
             known_tasks=self._task_ids.identifiers,
         )
 
@@ -158,10 +174,13 @@ class Worker:
         await self._ended.wait()
         await self._resources.aclose()
 
+    def _signalled(self) -> None:
+        self.request_shutdown(ShutdownReason.SIGNAL)
+
     def _cannot_go_on(self, error: DatabaseError) -> None:
         logger.error("stopping: %s", error)
         self._unusable = error
-        self.request_shutdown()
+        self.request_shutdown(ShutdownReason.ERROR)
 
     def _abort(self) -> None:
         self._shutdown.abort()
@@ -185,8 +204,23 @@ class Worker:
         finally:
             self._ended.set()
 
+    async def _serve_told(self, trigger: ShutdownTrigger | None) -> Engine:
+        pages = Pages(self.health, exporter_of(self._registry))
+        address = self._options.listen_address()
+        async with (
+            serving(address, pages),
+            run_told(
+                self._hooks,
+                self._database,
+                self._identity,
+                self._options,
+                lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
+            ),
+        ):
+            return await self._serve(trigger)
+
     async def _serve(self, trigger: ShutdownTrigger | None) -> Engine:
-        engine = self._engine()
+        engine = self._engine(self._hooks)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
@@ -207,7 +241,7 @@ class Worker:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
             crons = group.create_task(self._schedule_crons(), name="cron")
             await engine.report_unknown_tasks()
-            logger.info("worker %s: looking for jobs", self.worker_id)
+            logger.info("worker %s: looking for jobs", self.worker_id, extra=self._told("Start"))
             claiming = group.create_task(engine.claimer.run(), name="claim")
             try:
                 await self._shutdown.draining.wait()
@@ -218,11 +252,15 @@ class Worker:
                 await self._end(engine, claiming)
             for service in services:
                 service.cancel()
-        logger.info("worker %s: stopped", self.worker_id)
+        logger.info("worker %s: stopped", self.worker_id, extra=self._told("Shutdown"))
         return engine
 
+    def _told(self, what: str) -> dict[str, str]:
+        return {"event": f"Worker{what}", "worker_id": self.worker_id}
+
     async def _drain_queue(self, *, raise_on_failure: bool) -> Engine:
-        engine = self._engine(collect_errors=raise_on_failure)
+        hooks = replace(self._hooks, job_fetch=None)
+        engine = self._engine(hooks, collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
@@ -246,7 +284,10 @@ class Worker:
         """Add the recurring jobs until the worker drains; at once done where there are none."""
         if self._options.crons:
             registry = self._options.registry()
-            await cron_scheduler(self._options, self._schema, self._database, registry).run()
+            scheduler = cron_scheduler(
+                self._options, self._schema, self._database, registry, self._hooks
+            )
+            await scheduler.run()
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
         await (trigger.wait() if isinstance(trigger, asyncio.Event) else trigger)
@@ -259,10 +300,14 @@ class Worker:
         if engine.slots.running:
             self._shutdown.abort()
             for job in engine.slots.running:
-                logger.warning("job %s: interrupted by the shutdown", job.id)
+                logger.warning(
+                    "job %s: interrupted by the shutdown",
+                    job.id,
+                    extra={"event": "JobInterrupted", "job_id": job.id, "attempt": job.attempts},
+                )
             engine.slots.cancel_all()
             await _within(CANCELLED_END_WITHIN, engine.slots.wait_idle())
-        engine.abandon_running()
+        await engine.abandon_running()
         if claiming is not None:
             await asyncio.wait([claiming], timeout=_STORED_WITHIN)
             claiming.cancel()
@@ -300,9 +345,9 @@ class Worker:
 
     def _sweeper(self) -> Sweeper:
         config = self._options.recovery_config()
-        return Sweeper(self._database, self._identity, Sweep(schema=self._schema, config=config))
+        return sweeper(self._hooks, self._database, self._identity, self._schema, config)
 
-    def _engine(self, *, collect_errors: bool = False) -> Engine:
+    def _engine(self, hooks: Hooks, *, collect_errors: bool = False) -> Engine:
         options = self._options
         environment = Environment(
             identity=self._identity,
@@ -327,6 +372,7 @@ class Worker:
             environment,
             self._task_ids,
             self._wakeup,
+            hooks,
             collect_errors=collect_errors,
         )
 

@@ -12,6 +12,7 @@ from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.setup import Setup
 from graphile_worker.database.statement import Row, Statement
 from graphile_worker.errors import DatabaseError, JobNotAddedError
+from graphile_worker.hooks.scheduling import around_adding
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import given
@@ -27,9 +28,14 @@ _NO_ROW: Final = "GWNOR"
 """What the schema's add_job raises where Node's older one answers with a row of nulls."""
 
 
-def add_one(setup: Setup, new: NewJob) -> Operation[Job]:
-    """Add a job."""
-    [job] = setup.prepared([new])
+def add_one(setup: Setup, new: NewJob, operation: str = "add_job") -> Operation[Job]:
+    """Add a job; `operation` is `add_job` or `add_batch_job`."""
+    prepared = setup.prepared_one(new, operation)
+    with around_adding(setup.hooks, operation, [prepared]) as [job]:
+        return (yield from _add_one(setup, job))
+
+
+def _add_one(setup: Setup, job: NewJob) -> Operation[Job]:
     key = given(job.spec.job_key)
     try:
         added = yield from ask(queries.add_job(setup.schema, job))
@@ -44,9 +50,14 @@ def add_one(setup: Setup, new: NewJob) -> Operation[Job]:
 
 def add_many(setup: Setup, new: Iterable[NewJob]) -> Operation[list[Job]]:
     """Add jobs and answer with them, in the order given; no jobs, no statement."""
-    jobs = setup.prepared(new)
-    if not jobs:
+    prepared = setup.prepared(new)
+    if not prepared:
         return []
+    with around_adding(setup.hooks, "add_jobs", prepared) as jobs:
+        return (yield from _add_many(setup, jobs))
+
+
+def _add_many(setup: Setup, jobs: Sequence[NewJob]) -> Operation[list[Job]]:
     split = waves(jobs)
     rows = yield from ask(queries.add_jobs(setup.schema, jobs, split))
     names = yield from _names(setup, jobs, rows)
@@ -55,21 +66,30 @@ def add_many(setup: Setup, new: Iterable[NewJob]) -> Operation[list[Job]]:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Jobs that are ready to be sent."""
+    """Jobs that are ready to be sent; none, where hooks skipped them all."""
 
+    setup: Setup
     jobs: Sequence[NewJob]
-    statement: Statement[Stored]
+    statement: Statement[Stored] | None
 
 
 def batch(setup: Setup, new: Iterable[NewJob]) -> Batch:
     """Do what can be done before there is a connection; at least one job."""
     jobs = setup.prepared(new)
-    return Batch(jobs, queries.store_jobs(setup.schema, jobs, waves(jobs)))
+    return Batch(setup, jobs, _storing(setup, jobs) if jobs else None)
 
 
 def store(ready: Batch) -> Operation[int]:
     """Add jobs and answer with their number."""
-    return check_stored(ready.jobs, (yield from ask(ready.statement)))
+    if ready.statement is None:
+        return 0
+    with around_adding(ready.setup.hooks, "add_jobs", ready.jobs) as jobs:
+        statement = ready.statement if jobs is ready.jobs else _storing(ready.setup, jobs)
+        return check_stored(jobs, (yield from ask(statement)))
+
+
+def _storing(setup: Setup, jobs: Sequence[NewJob]) -> Statement[Stored]:
+    return queries.store_jobs(setup.schema, jobs, waves(jobs))
 
 
 def refresh_statistics(setup: Setup) -> Operation[None]:

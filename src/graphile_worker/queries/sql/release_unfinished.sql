@@ -5,12 +5,13 @@
 -- attempts: 0 stay as they are, 1 exhausted (no retry), -1 this one is given back. It is not given
 -- back to a job that was superseded while it ran (a newer job took its key, or it was removed:
 -- attempts were set to the maximum and the key to null), which would otherwise run once more.
+-- $11: how many attempts count, whatever $9 says; null in almost all cases.
 with held as (
   select *
   from unnest(
     $2::bigint[], $3::timestamptz[], $4::integer[], $5::smallint[], $6::text[], $7::text[],
-    $8::double precision[], $9::smallint[], $10::boolean[]
-  ) as h (id, locked_at, queue_id, attempts, error, payload, delay, verdict, had_key)
+    $8::double precision[], $9::smallint[], $10::boolean[], $11::smallint[]
+  ) as h (id, locked_at, queue_id, attempts, error, payload, delay, verdict, had_key, counted)
 ), free as materialized (
   select j.id
   from held
@@ -21,6 +22,7 @@ with held as (
   update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   set attempts = case
         when held.verdict = 1 then j.max_attempts
+        when held.counted is not null and not (held.had_key and j.key is null) then held.counted
         when held.verdict = -1
           and j.attempts = held.attempts
           and not (held.had_key and j.key is null)

@@ -1,0 +1,248 @@
+"""Looks at the whole queue now and then, and warns of what needs somebody's attention."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from graphile_worker.database.executor import Connection, Database
+from graphile_worker.database.schema import Schema
+from graphile_worker.errors import ConfigurationError, DatabaseError
+from graphile_worker.hooks.events import WorkerInit, WorkerShutdown, WorkerStart
+from graphile_worker.hooks.registry import HookRegistry
+from graphile_worker.queries.watch_queue import (
+    QueueReading,
+    become_watcher,
+    queue_reading,
+    unserved_tasks,
+    watcher_exists,
+)
+from graphile_worker.runtime.duration import Duration, duration
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one look brought."""
+
+    schema: str
+    queue: QueueReading | None
+    """None: another process watches the queue."""
+    unserved: tuple[str, ...] = ()
+    """Tasks with jobs that no running worker knows."""
+    pool_wait: float
+    """Seconds that a connection of this worker's pool took to be had."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """What is worth a warning.
+
+    Raises:
+        ConfigurationError: a duration that is none, or not more than 0.
+    """
+
+    oldest_ready: Duration = timedelta(minutes=5)
+    """Jobs have been due for so long: there are too few workers, or they are stuck."""
+    oldest_transaction: Duration = timedelta(minutes=15)
+    """A transaction is open for so long: deleted jobs pile up behind it, and claims slow down."""
+    pool_wait: Duration = timedelta(seconds=5)
+    """No connection is free for handlers for so long."""
+    unserved: Duration = timedelta(minutes=1)
+    """Jobs have been due for so long that no running worker knows."""
+
+    def __post_init__(self) -> None:
+        for name in ("oldest_ready", "oldest_transaction", "pool_wait", "unserved"):
+            value = duration(name, getattr(self, name), positive=True)
+            object.__setattr__(self, name, value)
+
+
+class QueueWatch:
+    """A plugin that looks at the queue every `interval`, while a worker runs.
+
+    The look reads the whole table of jobs, so of all processes that would look, one does: it holds
+    an advisory lock, on a connection of its own. When it ends, another one takes over within an
+    interval. A warning is logged when something begins, and again when it is over.
+
+    Args:
+        interval: between two looks, at least 0.1 s.
+        thresholds: what is worth a warning.
+
+    Raises:
+        ConfigurationError: an interval that is too short.
+    """
+
+    def __init__(
+        self,
+        *,
+        interval: Duration = timedelta(seconds=15),
+        thresholds: Thresholds | None = None,
+    ) -> None:
+        self._interval = duration("interval", interval, positive=True).total_seconds()
+        if self._interval < 0.1:  # noqa: PLR2004 (see above)
+            raise ConfigurationError(f"interval must be at least 0.1 s, got {interval}")
+        self.thresholds = thresholds or Thresholds()
+        self._subscribers: list[Callable[[Seen], None]] = []
+        self._schema = Schema("graphile_worker")
+        self._watching: dict[str, asyncio.Task[None]] = {}
+        self._warned: set[str] = set()
+
+    def subscribe(self, subscriber: Callable[[Seen], None]) -> None:
+        """Call back with what each look brings, on the event loop."""
+        self._subscribers.append(subscriber)
+
+    def register(self, hooks: HookRegistry) -> None:
+        """Watch from the start of a run to its end."""
+        hooks.on(WorkerInit, self._remember)
+        hooks.on(WorkerStart, self._begin)
+        hooks.on(WorkerShutdown, self._end)
+
+    def _remember(self, event: WorkerInit) -> None:
+        self._schema = Schema(event.schema)
+
+    def _begin(self, event: WorkerStart) -> None:
+        watcher = _Watcher(event.database, self._schema, self.thresholds)
+        self._watching[event.worker_id] = asyncio.create_task(self._watch(watcher))
+
+    async def _end(self, _event: WorkerShutdown) -> None:
+        # Not by `event.worker_id`: a worker may have taken another id since it began.
+        watching, self._watching = list(self._watching.values()), {}
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+    async def _watch(self, watcher: _Watcher) -> None:
+        try:
+            while True:
+                try:
+                    self._tell(await watcher.look())
+                except (DatabaseError, OSError) as error:
+                    logger.warning("cannot look at the queue: %s", error)
+                await asyncio.sleep(self._interval)
+        finally:
+            await watcher.aclose()
+
+    def _tell(self, seen: Seen) -> None:
+        for name, problem in problems(seen, self.thresholds).items():
+            self._warn(name, problem)
+        for subscriber in self._subscribers:
+            subscriber(seen)
+
+    def _warn(self, name: str, problem: str | None) -> None:
+        if problem is not None and name not in self._warned:
+            self._warned.add(name)
+            logger.warning("%s", problem, extra={"alert": name})
+        elif problem is None and name in self._warned:
+            self._warned.discard(name)
+            logger.warning("over: %s", name.replace("_", " "), extra={"alert": name})
+
+
+def problems(seen: Seen, thresholds: Thresholds) -> dict[str, str | None]:
+    """What there is to warn of, by the name of the alert; None for what is well."""
+    found: dict[str, str | None] = {"pool_exhausted": None}
+    if seen.pool_wait >= _seconds(thresholds.pool_wait):
+        found["pool_exhausted"] = (
+            f"no connection for handlers was free for {seen.pool_wait:.1f} s; raise max_pg_conn, "
+            "or hold connections for less time"
+        )
+    queue = seen.queue
+    if queue is None:
+        return found
+    return found | {
+        "old_ready_job": _if(
+            queue.oldest_ready >= _seconds(thresholds.oldest_ready),
+            f"{queue.ready} jobs are ready, the first since {queue.oldest_ready:.0f} s: there are "
+            "too few workers, or they are stuck",
+        ),
+        "old_transaction": _if(
+            queue.oldest_transaction >= _seconds(thresholds.oldest_transaction),
+            f"a transaction is open for {queue.oldest_transaction:.0f} s and keeps vacuum from the "
+            "rows of jobs that are done; see pg_stat_activity.backend_xmin",
+        ),
+        "unserved_tasks": _if(
+            bool(seen.unserved),
+            "jobs are due that no running worker knows: "
+            + ", ".join(repr(identifier) for identifier in seen.unserved),
+        ),
+    }
+
+
+class _Watcher:
+    """One worker's looks at the queue, and its place as the one that does."""
+
+    def __init__(self, database: Database, schema: Schema, thresholds: Thresholds) -> None:
+        self._database = database
+        self._schema = schema
+        self._pool_patience = _seconds(thresholds.pool_wait)
+        self._unserved_for = _seconds(thresholds.unserved)
+        self._connection: Connection | None = None
+
+    async def look(self) -> Seen:
+        """Look at the own pool, and at the queue if nobody else does.
+
+        Raises:
+            DatabaseError: it is away.
+        """
+        pool_wait = await self._pool_wait()
+        if pool_wait >= self._pool_patience:
+            return Seen(schema=self._schema.name, queue=None, pool_wait=pool_wait)
+        connection = await self._as_watcher()
+        if connection is None:
+            return Seen(schema=self._schema.name, queue=None, pool_wait=pool_wait)
+        try:
+            queue = await connection.run(queue_reading(self._schema))
+            unserved = await connection.run(
+                unserved_tasks(self._schema, due_for=self._unserved_for)
+            )
+        except DatabaseError:
+            await self.aclose()
+            raise
+        return Seen(
+            schema=self._schema.name,
+            queue=queue,
+            unserved=tuple(unserved),
+            pool_wait=pool_wait,
+        )
+
+    async def aclose(self) -> None:
+        """Let another one watch."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.aclose()
+
+    async def _pool_wait(self) -> float:
+        """Seconds until a connection can be had, cut off at what is worth a warning."""
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._pool_patience), self._database.connection():
+                pass
+        except TimeoutError:
+            return max(self._pool_patience, time.monotonic() - started)
+        return time.monotonic() - started
+
+    async def _as_watcher(self) -> Connection | None:
+        if self._connection is None and not await self._database.run(watcher_exists(self._schema)):
+            connection = await self._database.dedicated("watch")
+            try:
+                elected = await connection.run(become_watcher(self._schema))
+            except BaseException:
+                await connection.aclose()
+                raise
+            if elected:
+                self._connection = connection
+            else:
+                await connection.aclose()
+        return self._connection
+
+
+def _if(holds: bool, problem: str) -> str | None:  # noqa: FBT001 (one condition)
+    return problem if holds else None
+
+
+def _seconds(value: Duration) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)

@@ -1,0 +1,145 @@
+"""Warnings about the queue, the pool and the database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from support.running import running, sql, until
+
+from graphile_worker import ConfigurationError, WorkerContext, task
+from graphile_worker.queries.watch_queue import QueueReading
+from graphile_worker.telemetry.queue_watch import QueueWatch, Seen, Thresholds, problems
+
+
+@task(payload=None)
+async def work() -> None: ...
+
+
+def alerts(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    return [
+        (record.alert, record.getMessage()) for record in caplog.records if hasattr(record, "alert")
+    ]
+
+
+async def alerted(caplog: pytest.LogCaptureFixture, name: str, text: str) -> bool:
+    return any(alert == name and text in message for alert, message in alerts(caplog))
+
+
+async def test_an_old_ready_job_is_told_once_and_its_end_too(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1)
+    watch.subscribe(looks.append)
+    async with running(gw_database, tasks=[work], plugins=[watch]), sql(gw_database) as db:
+        await db.execute(
+            "select graphile_worker.add_job('other', run_at => now() - interval '10 minutes')"
+        )
+        await until(lambda: alerted(caplog, "old_ready_job", "1 jobs are ready, the first since"))
+        more = len(looks) + 3
+        await until(lambda: at_least(looks, more))
+        await db.execute("delete from graphile_worker._private_jobs")
+        await until(lambda: alerted(caplog, "old_ready_job", "over: old ready job"))
+    names = [name for name, _ in alerts(caplog)]
+    assert names.count("old_ready_job") == 2, "not once a look"
+
+
+async def at_least(things: list[Any], count: int) -> bool:
+    return len(things) >= count
+
+
+async def test_a_transaction_that_holds_back_vacuum_is_told(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = QueueWatch(interval=0.1, thresholds=Thresholds(oldest_transaction=0.2))
+    async with sql(gw_database) as other, other.transaction(isolation="repeatable_read"):
+        await other.fetch("select 1 from graphile_worker._private_jobs")
+        async with running(gw_database, tasks=[work], plugins=[watch]):
+            await until(lambda: alerted(caplog, "old_transaction", "keeps vacuum from"))
+
+
+async def register(db: asyncpg.Connection, name: str, metadata: object) -> None:
+    await db.execute(
+        "select graphile_worker.worker_heartbeat($1, $2::text::json)", name, json.dumps(metadata)
+    )
+
+
+async def test_due_jobs_that_no_running_worker_knows_are_told(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1, thresholds=Thresholds(unserved=0.1))
+    watch.subscribe(looks.append)
+    async with running(gw_database, tasks=[work], plugins=[watch]), sql(gw_database) as db:
+        await register(db, "a", {"kind": "python", "tasks": ["work", "known"]})
+        await db.execute("""
+            select graphile_worker.add_job('known', run_at => now() - interval '1 minute');
+            select graphile_worker.add_job('orphan', run_at => now() - interval '1 minute');
+            select graphile_worker.add_job('later', run_at => now() + interval '1 minute');
+        """)
+        await until(lambda: alerted(caplog, "unserved_tasks", "knows: 'orphan'"))
+        assert looks[-1].unserved == ("orphan",)
+        await register(db, "b", {"pid": 1})  # a Rust worker, which does not say what it knows
+        await until(lambda: alerted(caplog, "unserved_tasks", "over"))
+
+
+async def test_an_exhausted_pool_is_told(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    held, go = asyncio.Event(), asyncio.Event()
+
+    @task(payload=None)
+    async def hold(ctx: WorkerContext) -> None:
+        async with ctx.database.connection():
+            held.set()
+            await go.wait()
+
+    watch = QueueWatch(interval=0.1, thresholds=Thresholds(pool_wait=0.2))
+    async with running(gw_database, tasks=[hold], plugins=[watch], max_pg_conn=5) as worker:
+        async with sql(gw_database) as db:
+            await db.execute("select graphile_worker.add_job('hold')")
+        await asyncio.wait_for(held.wait(), 15)
+        await until(lambda: alerted(caplog, "pool_exhausted", "raise max_pg_conn"))
+        go.set()
+        await until(lambda: alerted(caplog, "pool_exhausted", "over"))
+        assert worker.worker_id
+
+
+async def test_the_watch_survives_a_database_that_goes_away(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1)
+    watch.subscribe(looks.append)
+    async with running(gw_database, tasks=[work], plugins=[watch]), sql(gw_database) as db:
+        await until(lambda: has_queue(looks))
+        await db.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        del looks[:]
+        await until(lambda: has_queue(looks))
+
+
+async def has_queue(looks: list[Seen]) -> bool:
+    return any(seen.queue is not None for seen in looks)
+
+
+def test_what_is_well_is_no_problem() -> None:
+    reading = QueueReading(
+        ready=3, scheduled=0, locked=0, failed=9, oldest_ready=1.0, oldest_transaction=1.0
+    )
+    seen = Seen(schema="s", queue=reading, pool_wait=0.0)
+    assert set(problems(seen, Thresholds()).values()) == {None}
+
+
+def test_thresholds_and_intervals_are_checked() -> None:
+    with pytest.raises(ConfigurationError, match="oldest_ready must be more than 0"):
+        Thresholds(oldest_ready=0)
+    with pytest.raises(ConfigurationError, match="interval must be at least"):
+        QueueWatch(interval=timedelta(milliseconds=1))
