@@ -1,1 +1,1 @@
-"""Benchmarks: `./dev bench quick`. Ratios against a yardstick in the same run."""
+"""Benchmarks: `./dev bench quick`, `./dev bench cron`; where possible ratios, in the same run."""

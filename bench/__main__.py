@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from bench import add, quick
+from bench import add, cron, quick
 
-BENCHMARKS = {"add": add.main, "quick": quick.main}
+BENCHMARKS = {"add": add.main, "cron": cron.main, "quick": quick.main}
 
 
 def main() -> int:

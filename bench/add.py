@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import asyncpg
@@ -44,14 +44,17 @@ PSYCOPG_BARE = "select * from graphile_worker.add_job('bench', %s::text::json)"
 
 @dataclass(frozen=True)
 class Size:
-    rounds: int
     many: int
+    rounds_of_many: int
     single: int
+    rounds_of_single: int
     memory: int
 
 
-FULL = Size(rounds=5, many=100_000, single=4_000, memory=1_000_000)
-QUICK = Size(rounds=1, many=20_000, single=500, memory=50_000)
+FULL = Size(
+    many=100_000, rounds_of_many=5, single=200, rounds_of_single=60, memory=1_000_000
+)  # short rounds of single ones, so that whatever else the machine does strikes all alike
+QUICK = Size(many=20_000, rounds_of_many=1, single=100, rounds_of_single=5, memory=50_000)
 
 Measure = Callable[[], Awaitable[float]]
 """Adds jobs, and tells how many a second."""
@@ -81,9 +84,15 @@ async def compare(url: str, size: Size) -> int:
         stack.push_async_callback(connection.close)
         utils = await stack.enter_async_context(WorkerUtils.connect(url))
         sync_utils = open_sync(url, stack)
-        many = await rounds(connection, size, measures_of_many(connection, utils, sync_utils, size))
+        many = await rounds(
+            connection,
+            size.rounds_of_many,
+            measures_of_many(connection, utils, sync_utils, size.many),
+        )
         single = await rounds(
-            connection, size, await measures_of_single(url, connection, stack, sync_utils, size)
+            connection,
+            size.rounds_of_single,
+            await measures_of_single(url, stack, sync_utils, size.single),
         )
         await empty(connection)
     held += [
@@ -102,11 +111,11 @@ def open_sync(url: str, stack: AsyncExitStack) -> SyncWorkerUtils | None:
 
 
 async def rounds(
-    connection: asyncpg.Connection, size: Size, measures: dict[str, Measure]
+    connection: asyncpg.Connection, count: int, measures: dict[str, Measure]
 ) -> dict[str, float]:
     """The median of each, measured in turn."""
     rates: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(size.rounds):
+    for _ in range(count):
         for name, measure in measures.items():
             await empty(connection)
             rates[name].append(await measure())
@@ -127,16 +136,16 @@ def measures_of_many(
     connection: asyncpg.Connection,
     utils: WorkerUtils,
     sync_utils: SyncWorkerUtils | None,
-    size: Size,
+    count: int,
 ) -> dict[str, Measure]:
     async def server_alone() -> float:
-        return await rate(size.many, connection.fetchval(FROM_NOTHING, size.many))
+        return await rate(count, connection.fetchval(FROM_NOTHING, count))
 
     async def stream() -> float:
-        return await rate(size.many, utils.add_jobs_stream(new_jobs(size.many)))
+        return await rate(count, utils.add_jobs_stream(new_jobs(count)))
 
     async def with_rows() -> float:
-        return await rate(size.many, utils.add_jobs(new_jobs(size.many)))
+        return await rate(count, utils.add_jobs(new_jobs(count)))
 
     measures: dict[str, Measure] = {
         "server alone": server_alone,
@@ -147,8 +156,8 @@ def measures_of_many(
 
         async def psycopg_stream() -> float:
             started = time.perf_counter()
-            sync_utils.add_jobs_stream(new_jobs(size.many))
-            return size.many / (time.perf_counter() - started)
+            sync_utils.add_jobs_stream(new_jobs(count))
+            return count / (time.perf_counter() - started)
 
         measures["add_jobs_stream, psycopg"] = psycopg_stream
     return measures
@@ -156,45 +165,46 @@ def measures_of_many(
 
 async def measures_of_single(
     url: str,
-    connection: asyncpg.Connection,
     stack: AsyncExitStack,
     sync_utils: SyncWorkerUtils | None,
-    size: Size,
+    count: int,
 ) -> dict[str, Measure]:
+    # A new connection: one that has added many keeps plans that suit many.
+    connection = await asyncpg.connect(url)
+    stack.push_async_callback(connection.close)
     bound = WorkerUtils(connection)
     prepared = await connection.prepare(BARE)
 
     async def bare() -> float:
         started = time.perf_counter()
-        for _ in range(size.single):
+        for _ in range(count):
             await prepared.fetchrow('{"n":1}')
-        return size.single / (time.perf_counter() - started)
+        return count / (time.perf_counter() - started)
 
     async def add_job() -> float:
         started = time.perf_counter()
-        for _ in range(size.single):
+        for _ in range(count):
             await bound.add_job(bench, {"n": 1})
-        return size.single / (time.perf_counter() - started)
+        return count / (time.perf_counter() - started)
 
     measures: dict[str, Measure] = {"bare select": bare, "add_job": add_job}
     if sync_utils is not None:
         import psycopg  # noqa: PLC0415 (optional)
 
-        owned = stack.enter_context(ExitStack())
-        raw = owned.enter_context(psycopg.connect(url, autocommit=True))
+        raw = stack.enter_context(psycopg.connect(url, autocommit=True))
         sync_bound = SyncWorkerUtils(raw)
 
         async def psycopg_bare() -> float:
             started = time.perf_counter()
-            for _ in range(size.single):
+            for _ in range(count):
                 raw.execute(PSYCOPG_BARE, ['{"n":1}'], prepare=True).fetchone()
-            return size.single / (time.perf_counter() - started)
+            return count / (time.perf_counter() - started)
 
         async def psycopg_add_job() -> float:
             started = time.perf_counter()
-            for _ in range(size.single):
+            for _ in range(count):
                 sync_bound.add_job(bench, {"n": 1})
-            return size.single / (time.perf_counter() - started)
+            return count / (time.perf_counter() - started)
 
         measures["bare select, psycopg"] = psycopg_bare
         measures["add_job, psycopg"] = psycopg_add_job

@@ -51,6 +51,7 @@ def test_every_option_has_a_flag():
     fields = set(inspect.signature(WorkerOptions).parameters) - set(NOT_FLAGS)
     spellings = {
         "forbidden_flags": "forbidden_flag",
+        "crons": "crontab",
         "use_notification_delivery": "no_notification_delivery",
         "prepared_statements": "no_prepared_statements",
         "shutdown_interrupted_job_retry_delay": "interrupted_job_retry_delay",

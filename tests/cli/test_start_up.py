@@ -47,3 +47,9 @@ def test_a_worker_needs_no_extra_and_nothing_that_draws(tasks, migrated_database
         *("--database-url", migrated_database),
     )
     assert not modules & {"rich", "pydantic", "graphile_worker.embedded.server", "uvloop"}
+
+
+def test_looking_at_a_crontab_needs_no_database(tmp_path):
+    (tmp_path / "crontab").write_text("0 8 * * * report {account_id: 42}")
+    modules = imported("crontab", "check", str(tmp_path / "crontab"))
+    assert not modules & {"asyncpg", "rich", "graphile_worker.worker.worker"}

@@ -47,7 +47,7 @@ class DatabaseGate:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "hours", [pytest.param(4, id="some hours"), pytest.param(24, marks=pytest.mark.full)]
+    "hours", [pytest.param(3, id="three hours"), pytest.param(24, marks=pytest.mark.full)]
 )
 async def test_exactly_the_jobs_that_the_crontab_means(stage, server: DatabaseServer, hours: int):
     clock, start = stage.clock, stage.clock.time

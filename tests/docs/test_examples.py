@@ -22,6 +22,11 @@ PRINTED = {
         attempt 2: ['bob']
         stored error of the attempt before: 1 batch item(s) failed: 1: ConnectionError: busy
         1 completed, 1 retried""",
+    "cron": """\
+        0 8 * * * send_digest ?id=morning&fill=1h&tz=Europe/Paris {"account_id":42}
+        28 07:00, 29 06:00, 30 06:00
+        * * * * * send_digest ?id=often {"account_id":7}
+        28 00:00, 28 00:01, 28 00:02""",
     "exactly_once": """\
         attempt 1: written
         attempt 2: written
@@ -64,6 +69,10 @@ PRINTED = {
         SIGTERM
         the handler tidies up
         stopped""",
+    "streaming": """\
+        added: 12000
+        again: 12000
+        waiting: 12000""",
     "task_classes": """\
         resize: cat.png to 640 pixels""",
     "threads_and_processes": """\
@@ -76,6 +85,9 @@ PRINTED = {
         hang: scheduled, attempts 1, error: TimeoutError: 0.1 s
         poll: scheduled, attempts 0, error: None
         import_file: failed, attempts 25, error: cat.png is not a CSV file""",
+    "transactional_enqueue": """\
+        no order, no job: True
+        shipping order 1""",
 }
 
 UNORDERED = {"payload_types", "threads_and_processes", "retries"}

@@ -21,6 +21,7 @@ from graphile_worker import (
     WorkerUtils,
 )
 from graphile_worker.cli.commands import COMMANDS, commands
+from graphile_worker.cron.option_text import OPTIONS
 
 DOCS = ROOT / "docs"
 
@@ -113,6 +114,23 @@ def test_the_section_of_each_command_tells_all_of_its_options() -> None:
         own = options_of(command.get_params(click.Context(command))) - shared
         rows = table_below(page, f"## {name}") if own else []
         assert told_options(rows) == own, name
+
+
+def test_the_section_of_crontab_tells_the_options_of_its_commands() -> None:
+    page = DOCS / "command-line.md"
+    group = commands.get_command(click.Context(commands), "crontab")
+    assert isinstance(group, click.Group)
+    shared = options_of(group.get_params(click.Context(group)))
+    for name, command in group.commands.items():
+        rows = table_below(page, f"### crontab {name}")
+        own = options_of(command.get_params(click.Context(command))) - shared
+        assert told_options(rows) == own, name
+
+
+def test_every_option_of_a_crontab_line_is_told() -> None:
+    rows = table_below(DOCS / "cron.md", "### Options of a line")
+    told = [name.strip("`") for cell, *_ in rows for name in cell.split(", ")]
+    assert sorted(told) == sorted(OPTIONS)
 
 
 def test_every_command_has_a_section() -> None:

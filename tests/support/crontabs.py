@@ -110,4 +110,6 @@ def minutes(first_year: int, last_year: int):
     """Whole minutes of UTC."""
     early = datetime(first_year, 1, 1)  # noqa: DTZ001 (made aware below)
     late = datetime(last_year, 12, 31)  # noqa: DTZ001
-    return st.datetimes(early, late).map(lambda at: at.replace(second=0, microsecond=0, tzinfo=UTC))
+    return st.datetimes(early, late).map(
+        lambda at: at.replace(second=0, microsecond=0, fold=0, tzinfo=UTC)
+    )

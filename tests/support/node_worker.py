@@ -32,6 +32,17 @@ class NodeWorker:
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
+    def start(self, url: str, crontab: Path) -> subprocess.Popen[str]:
+        """Run until it is stopped, with a crontab."""
+        command = [_program("node"), "node_modules/graphile-worker/dist/cli.js", "-c", url]
+        return subprocess.Popen(
+            [*command, "--crontab", str(crontab)],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
 
 def node_worker(version: str) -> NodeWorker:
     """Install a version into the user's cache, once; skip where there is no Node."""

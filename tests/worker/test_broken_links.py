@@ -10,7 +10,10 @@ import pytest
 from support.relay import Relay
 from support.running import running, sql, until
 
-from graphile_worker import WorkerContext, task
+from graphile_worker import WorkerContext, WorkerOptions, task
+from graphile_worker.client.open_database import open_database
+from graphile_worker.database.schema import Schema
+from graphile_worker.worker.crons import cron_scheduler
 
 
 def through(relay: Relay, url: str) -> str:
@@ -63,3 +66,40 @@ async def test_a_claim_whose_answer_is_lost_is_given_back(
         relay.answer_again()
         assert await asyncio.wait_for(done.get(), 15) == 1
     assert "handed back jobs whose claim was lost" in caplog.text
+
+
+async def test_recurring_jobs_survive_a_server_that_does_not_answer(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was carried out meanwhile, unheard, is not done again."""
+    options = WorkerOptions(crons="* * * * * work ?fill=1h")
+    async with Relay(socket_of(gw_database)) as relay, sql(gw_database) as connection:
+        await connection.execute(
+            "insert into graphile_worker._private_known_crontabs"
+            " values ('work', now() - interval '10 minutes', null)"
+        )
+        database = await open_database(through(relay, gw_database), max_connections=1)
+        # The row of one column in which the first minute's statement tells what it added.
+        relay.withhold_answers(from_one_with=b"\x00\x01\x00\x00\x00\x04work")
+        scheduler = cron_scheduler(
+            options, Schema("graphile_worker"), database, ["work"], answer_within=0.2
+        )
+        running = asyncio.create_task(scheduler.run())
+
+        async def complained() -> bool:
+            return "did not answer within 0.2 s" in caplog.text
+
+        await until(complained)
+        assert not running.done()
+        relay.answer_again()
+
+        async def caught_up() -> bool:
+            return await connection.fetchval(
+                "select count(*) >= 10 and count(*) = count(distinct run_at)"
+                " from graphile_worker._private_jobs"
+            )
+
+        await until(caught_up)
+        running.cancel()
+        await asyncio.wait([running])
+        await database.aclose()

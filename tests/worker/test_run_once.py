@@ -54,6 +54,28 @@ async def test_runs_what_is_due_and_deletes_it(gw_database: str) -> None:
         assert (await utils.stats()).total == 0
 
 
+async def test_jobs_due_since_ever_are_run_first_and_listed_with_a_time_zone(
+    gw_database: str,
+) -> None:
+    seen = []
+
+    @task
+    async def remember(payload: Number, ctx: WorkerContext) -> None:
+        seen.append((payload.n, ctx.job.run_at.tzinfo))
+
+    async with options(gw_database, remember).init() as worker, sql(gw_database) as connection:
+        for n, run_at in ((1, "now"), (2, "-infinity"), (3, "infinity")):
+            await connection.execute(
+                "select graphile_worker.add_job('remember', $1::text::json, run_at => $2::text::timestamptz)",
+                f'{{"n": {n}}}',
+                run_at,
+            )
+        listed = await worker.create_utils().list_jobs()
+        assert all(job.run_at.tzinfo is UTC for job in listed)
+        assert (await worker.run_once()).completed == 2
+    assert seen == [(2, UTC), (1, UTC)]
+
+
 async def test_an_empty_queue_is_nothing_to_do(gw_database: str) -> None:
     @task(payload=None)
     async def nothing() -> None: ...

@@ -12,7 +12,7 @@ from typing import Final, NoReturn, cast
 import click
 
 from graphile_worker.cli.commands import commands
-from graphile_worker.errors import GraphileWorkerError
+from graphile_worker.errors import CrontabError, GraphileWorkerError
 
 FAILED: Final = 1
 USED_WRONGLY: Final = 2
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def report(error: BaseException, *, as_json: bool) -> int:
-    """Say on stderr what went wrong, in one line."""
+    """Say on stderr what went wrong, in one line; of a crontab, with the lines that are wrong."""
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
     text = _text(error)
@@ -70,6 +70,8 @@ def _text(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         exceptions = cast("BaseExceptionGroup[BaseException]", error).exceptions
         return "; ".join(dict.fromkeys(map(_text, exceptions)))
+    if isinstance(error, CrontabError):
+        return str(error)  # with its carets, each below its place
     message = " ".join(str(error).split("\n")).strip()
     if isinstance(error, GraphileWorkerError):
         return message or type(error).__name__

@@ -9,6 +9,7 @@ from typing import Any, Final, TypedDict
 
 import click
 
+from graphile_worker.cli.crontab_file import read_crontab
 from graphile_worker.cli.durations import duration, positive_duration
 from graphile_worker.cli.settings import DEFAULT_SCHEMA, F, Settings
 from graphile_worker.worker.options import WorkerOptions
@@ -37,6 +38,7 @@ class RunFlags(TypedDict):
     poll_interval: timedelta | None
     max_pg_conn: int | None
     forbidden_flag: tuple[str, ...]
+    crontab: tuple[str, ...]
     shutdown_grace_period: timedelta | None
     interrupted_job_retry_delay: timedelta | None
     thread_workers: int | None
@@ -72,6 +74,12 @@ _OPTIONS: Final[list[Callable[[Any], Any]]] = [
         metavar="FLAG",
         multiple=True,
         help="Leave jobs with this flag to other workers; may be repeated.",
+    ),
+    click.option(
+        "--crontab",
+        metavar="FILE",
+        multiple=True,
+        help="Recurring jobs, besides those of the options; may be repeated.",
     ),
     click.option(
         "--shutdown-grace-period",
@@ -158,6 +166,9 @@ def merge(options: WorkerOptions, settings: Settings, flags: RunFlags) -> Worker
         **_from_global_flags(settings),
         **_from_flags(flags),
     }
+    if flags["crontab"]:
+        entries = [entry for path in flags["crontab"] for entry in read_crontab(path)]
+        changes["crons"] = (*options.crons, *entries)
     if "database_url" in changes:
         changes["database"] = None
     changes |= dict.fromkeys(_SHUTDOWN_FIELDS)

@@ -64,9 +64,9 @@ def _key(piece: str) -> str:
 def _option(piece: str) -> tuple[str, Any]:
     key, _, raw = piece.partition("=")
     key = _decoded(key)
-    if key not in _OPTIONS:
+    if key not in OPTIONS:
         raise ValueError(_unknown(key))
-    name, read = _OPTIONS[key]
+    name, read = OPTIONS[key]
     value = read(key, _decoded(raw))
     check_option(name, value)
     return name, value
@@ -80,8 +80,8 @@ def _decoded(text: str) -> str:
 
 
 def _unknown(key: str) -> str:
-    close = difflib.get_close_matches(key[:_SHOWN], _OPTIONS, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_OPTIONS)}"
+    close = difflib.get_close_matches(key[:_SHOWN], OPTIONS, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(OPTIONS)}"
     return f"unknown option {key[:_SHOWN]!r}; {hint}"
 
 
@@ -119,7 +119,7 @@ def _zone(_key: str, text: str) -> str:
     return text.replace(" ", "+")
 
 
-_OPTIONS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
+OPTIONS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "id": ("id", _text),
     "fill": ("fill", _fill),
     "max": ("max_attempts", _number),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from graphile_worker.jobs.job import Job, JobState
+from graphile_worker.jobs.job import Job, JobState, aware
 
 
 class ClaimedJob(NamedTuple):
@@ -43,7 +43,7 @@ class ClaimedJob(NamedTuple):
             queue_name=self.queue_name,
             payload=payload,
             priority=self.priority,
-            run_at=self.run_at,
+            run_at=aware(self.run_at),
             attempts=self.attempts,
             max_attempts=self.max_attempts,
             last_error=self.last_error,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -44,3 +44,8 @@ class Job:
     locked_by: str | None
     """The id of the worker that holds it."""
     state: JobState
+
+
+def aware(moment: datetime) -> datetime:
+    """A `timestamptz` of any driver; asyncpg tells -infinity and infinity without a time zone."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

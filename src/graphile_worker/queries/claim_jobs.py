@@ -9,6 +9,7 @@ from typing import Final
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement
 from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.job import aware
 from graphile_worker.queries.loader import load
 
 EXACT_UP_TO: Final = 32
@@ -66,4 +67,4 @@ def _claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
 
 
 def _order(job: ClaimedJob) -> tuple[int, datetime, int]:
-    return job.priority, job.run_at, job.id
+    return job.priority, aware(job.run_at), job.id

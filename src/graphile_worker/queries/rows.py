@@ -9,7 +9,7 @@ import msgspec
 
 from graphile_worker.database.statement import Row
 from graphile_worker.errors import PayloadError
-from graphile_worker.jobs.job import Job, JobState
+from graphile_worker.jobs.job import Job, JobState, aware
 from graphile_worker.payloads.codec import from_json
 
 _NO_FLAGS: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ def job_of(row: Row, task_identifier: str | None = None, queue_name: str | None 
         queue_name=row[2] if task_identifier is None else queue_name,
         payload=payload_of(row[3]),
         priority=row[4],
-        run_at=row[5],
+        run_at=aware(row[5]),
         attempts=row[6],
         max_attempts=row[7],
         last_error=row[8],
