@@ -51,7 +51,12 @@ async def open_database(
     except BaseException:
         await asyncio.to_thread(server.close)
         raise
-    return _OnEmbedded(database, server.close)
+    return _OnEmbedded(database, server.close, server.url)
+
+
+def url_of(database: Database) -> str | None:
+    """Where an embedded server is reached for as long as this database is open, else None."""
+    return database.url if isinstance(database, _OnEmbedded) else None
 
 
 def open_sync_database(
@@ -94,7 +99,8 @@ def _is_embedded(url: str) -> bool:
 class _OnEmbedded:
     """A database that stops using its embedded server when it is closed."""
 
-    def __init__(self, database: Database, close_server: Callable[[], None]) -> None:
+    def __init__(self, database: Database, close_server: Callable[[], None], url: str) -> None:
+        self.url = url
         self._database = database
         self._close_server = close_server
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.database.executor import Database, Executor
+from graphile_worker.database.executor import Database, SyncConnection, SyncDatabase
 from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Statement
 from graphile_worker.errors import JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.definition import JobDefinition, TaskClass
@@ -23,7 +25,7 @@ from graphile_worker.queries.release_jobs import complete_in_transaction
 from graphile_worker.queries.rows import flags_of, payload_of
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.shutdown import ShutdownSignal
-from graphile_worker.tasks.transaction import InTransaction, JobTransaction
+from graphile_worker.tasks.transaction import JobTransaction
 
 if TYPE_CHECKING:
     JobLogger = logging.LoggerAdapter[logging.Logger]
@@ -46,13 +48,16 @@ class Environment:
     extensions: Mapping[type, object]
     shutdown: ShutdownSignal
     loop: asyncio.AbstractEventLoop
+    sync_database: Callable[[], SyncDatabase]
+    """Connections for transactions in threads; asked there."""
+    sync_utils: Callable[[SyncConnection], SyncWorkerUtils]
+    """The calls of `utils` in such a transaction."""
 
 
 class _Context:
     """What both kinds of context have. Made for each run, so it computes nothing beforehand."""
 
     __slots__ = (
-        "_adds_to",
         "_claimed",
         "_environment",
         "_is_batch",
@@ -75,7 +80,6 @@ class _Context:
         self._is_batch = is_batch
         self._job: Job | None = None
         self._transaction: JobTransaction | None = None
-        self._adds_to: WorkerUtils = environment.utils
 
     @property
     def is_completed(self) -> bool:
@@ -157,11 +161,31 @@ class _Context:
         self._transaction = JobTransaction()
         return self._transaction
 
+    def _completion(self) -> Statement[bool]:
+        environment = self._environment
+        return complete_in_transaction(
+            Schema(environment.schema), worker_id=environment.identity.id, job=self._claimed
+        )
+
+    def _lost(self) -> JobLostError:
+        return JobLostError(self._claimed.id, self._environment.identity.id)
+
 
 class WorkerContext(_Context):
     """The context of an async handler."""
 
-    __slots__ = ()
+    __slots__ = ("_adds_to",)
+
+    def __init__(
+        self,
+        claimed: ClaimedJob,
+        task_identifier: str,
+        environment: Environment,
+        *,
+        is_batch: bool = False,
+    ) -> None:
+        super().__init__(claimed, task_identifier, environment, is_batch=is_batch)
+        self._adds_to = environment.utils
 
     @property
     def utils(self) -> WorkerUtils:
@@ -191,20 +215,14 @@ class WorkerContext(_Context):
         transaction, environment = self._begin(), self._environment
         async with environment.database.connection() as connection:
             async with connection.transaction(lent=True):
-                self._adds_to = WorkerUtils(InTransaction(connection), schema=environment.schema)
+                self._adds_to = environment.utils.with_executor(connection)
                 try:
                     yield connection.raw
                 finally:
                     self._adds_to = environment.utils
-                await self._complete_on(connection)
+                if not await connection.run(self._completion()):
+                    raise self._lost()
             transaction.is_committed = True
-
-    async def _complete_on(self, executor: Executor) -> None:
-        worker_id = self._environment.identity.id
-        schema = Schema(self._environment.schema)
-        statement = complete_in_transaction(schema, worker_id=worker_id, job=self._claimed)
-        if not await executor.run(statement):
-            raise JobLostError(self._claimed.id, worker_id)
 
     @property
     def shutting_down(self) -> asyncio.Event:
@@ -264,12 +282,51 @@ class SyncWorkerContext(_Context):
     Calls go through the worker's event loop and block the calling thread.
     """
 
-    __slots__ = ()
+    __slots__ = ("_inside",)
+
+    def __init__(
+        self,
+        claimed: ClaimedJob,
+        task_identifier: str,
+        environment: Environment,
+        *,
+        is_batch: bool = False,
+    ) -> None:
+        super().__init__(claimed, task_identifier, environment, is_batch=is_batch)
+        self._inside: SyncWorkerUtils | None = None
 
     @property
     def shutting_down(self) -> threading.Event:
         """Set when the worker stops taking jobs: a long handler should come to an end."""
         return self._environment.shutdown.draining_in_threads
+
+    @contextmanager
+    def transaction(self) -> Generator[Any]:
+        """As `WorkerContext.transaction`, over psycopg (the extra `psycopg`).
+
+        The connections are the worker's own, at most one for each thread, on top of `max_pg_conn`.
+
+        Yields:
+            A `psycopg.Connection`.
+
+        Raises:
+            MissingDependencyError: psycopg is not installed.
+            ConfigurationError: the worker has a pool of the caller's and no URL.
+            JobLostError: at the end: the job is no longer held by this worker; rolled back.
+            RuntimeError: the second one in this run, or a batch task.
+            DatabaseError: there is no connection, or the commit failed.
+        """
+        transaction, environment = self._begin(), self._environment
+        with environment.sync_database().connection() as connection:
+            with connection.transaction(lent=True):
+                self._inside = environment.sync_utils(connection)
+                try:
+                    yield connection.raw
+                finally:
+                    self._inside = None
+                if not connection.run(self._completion()):
+                    raise self._lost()
+            transaction.is_committed = True
 
     @overload
     def add_job(
@@ -283,10 +340,14 @@ class SyncWorkerContext(_Context):
     ) -> Job: ...
     def add_job(self, task: Any, payload: Any = None, spec: JobSpec | None = None) -> Job:
         """See `WorkerUtils.add_job`."""
+        if self._inside is not None:
+            return self._inside.add_job(task, payload, spec)
         return self._wait(self._environment.utils.add_job(task, payload, spec))
 
     def add_raw_job(self, identifier: str, payload: Any = None, spec: JobSpec | None = None) -> Job:
         """See `WorkerUtils.add_raw_job`."""
+        if self._inside is not None:
+            return self._inside.add_raw_job(identifier, payload, spec)
         return self._wait(self._environment.utils.add_raw_job(identifier, payload, spec))
 
     @overload
@@ -299,6 +360,10 @@ class SyncWorkerContext(_Context):
         self, task: Any, payloads: Iterable[Any] | None = None, spec: JobSpec | None = None
     ) -> list[Job]:
         """See `WorkerUtils.add_jobs`."""
+        if self._inside is not None:
+            if payloads is None:
+                return self._inside.add_jobs(task)
+            return self._inside.add_jobs(task, payloads, spec)
         utils = self._environment.utils
         if payloads is None:
             return self._wait(utils.add_jobs(task))
@@ -306,12 +371,16 @@ class SyncWorkerContext(_Context):
 
     def add_raw_jobs(self, specs: Iterable[RawJobSpec]) -> list[Job]:
         """See `WorkerUtils.add_raw_jobs`."""
+        if self._inside is not None:
+            return self._inside.add_raw_jobs(specs)
         return self._wait(self._environment.utils.add_raw_jobs(specs))
 
     def add_batch_job(
         self, task: JobDefinition[list[I]], items: Iterable[I], spec: JobSpec | None = None
     ) -> Job:
         """See `WorkerUtils.add_batch_job`."""
+        if self._inside is not None:
+            return self._inside.add_batch_job(task, items, spec)
         return self._wait(self._environment.utils.add_batch_job(task, items, spec))
 
     def _wait(self, call: Coroutine[Any, Any, T]) -> T:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Database, SyncDatabase
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.job import Job, JobState
@@ -45,6 +46,8 @@ def context(
         extensions={type(extension): extension for extension in extensions},
         shutdown=ShutdownSignal(),
         loop=asyncio.get_running_loop(),
+        sync_database=_no_sync_database,
+        sync_utils=SyncWorkerUtils,
     )
     return WorkerContext(_row(job), job.task_identifier, environment)
 
@@ -56,6 +59,10 @@ class _Nothing:
         raise ConfigurationError("this context has no database; give it one: context(utils=…)")
 
     run = connection = dedicated = aclose = property(_refuse)
+
+
+def _no_sync_database() -> SyncDatabase:
+    raise ConfigurationError("this context has no connections for threads")
 
 
 _nothing = cast("Database", _Nothing())

@@ -10,8 +10,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from graphile_worker.client.open_database import url_of
+from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Database, SyncConnection
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.hooks.dispatch import Hooks
@@ -35,6 +37,7 @@ from graphile_worker.worker.schema_guard import SchemaGuard
 from graphile_worker.worker.service_events import sweeper
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
+from graphile_worker.worker.sync_database import LazySyncDatabase
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.worker_events import run_told
 
@@ -86,6 +89,11 @@ class Worker:
         self._unusable: DatabaseError | None = None
         self._guard = SchemaGuard(database, self._schema, on_unusable=self._cannot_go_on)
         self._parts: Parts | None = None
+        self._sync_database = LazySyncDatabase(
+            options.direct_database_url or url_of(database) or options.database_url,
+            max_connections=options.thread_workers or options.concurrency,
+            prepared_statements=options.prepared_statements,
+        )
         self._wakeup = Wakeup()
         self._ended = asyncio.Event()
         self._ended.set()
@@ -168,10 +176,16 @@ class Worker:
             local_time=self._options.use_local_time,
         )
 
+    def _sync_utils(self, connection: SyncConnection) -> SyncWorkerUtils:
+        return SyncWorkerUtils(
+            connection, schema=self._schema, use_local_time=self._options.use_local_time
+        )
+
     async def aclose(self) -> None:
         """End a `run` that is under way, in order, and close the connections. Idempotent."""
         self.request_shutdown()
         await self._ended.wait()
+        await asyncio.to_thread(self._sync_database.close)
         await self._resources.aclose()
 
     def _signalled(self) -> None:
@@ -357,6 +371,8 @@ class Worker:
             extensions=options.extensions_by_type(),
             shutdown=self._shutdown,
             loop=asyncio.get_running_loop(),
+            sync_database=self._sync_database,
+            sync_utils=self._sync_utils,
         )
         flags = list(options.forbidden_flags)
         rules = ClaimRules(
