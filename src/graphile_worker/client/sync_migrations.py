@@ -1,4 +1,4 @@
-"""Migrations without an event loop: the one runner there is, over a database that has none."""
+"""Migrations and sweeps without an event loop: the ones there are, over a database without."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.migrations.state import check_schema
+from graphile_worker.recovery.sweep import SweepResult, sweep_by_hand
+from graphile_worker.runtime.duration import Duration
 
 T = TypeVar("T")
 
@@ -32,6 +34,26 @@ def check_schema_sync(database: SyncDatabase, schema: Schema) -> None:
     _finish(lambda: check_schema(_as_async(database), schema))
 
 
+def sweep_sync(
+    database: SyncDatabase,
+    schema: Schema,
+    *,
+    sweep_threshold: Duration | None,
+    recovery_delay: Duration | None,
+    dry_run: bool,
+) -> SweepResult:
+    """See `sweep_by_hand`."""
+    return _finish(
+        lambda: sweep_by_hand(
+            _as_async(database),
+            schema,
+            sweep_threshold=sweep_threshold,
+            recovery_delay=recovery_delay,
+            dry_run=dry_run,
+        )
+    )
+
+
 def _finish(call: Callable[[], Awaitable[T]]) -> T:
     """Await it in a thread, where no event loop is running; it blocks, and nobody else is there."""
 
@@ -43,7 +65,7 @@ def _finish(call: Callable[[], Awaitable[T]]) -> T:
 
 
 def _as_async(database: SyncDatabase) -> Database:
-    """It can do what migrations ask of a database, not all of it."""
+    """It can do what migrations and sweeps ask of a database, not all of it."""
     return cast("Database", _Database(database))
 
 

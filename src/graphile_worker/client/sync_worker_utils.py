@@ -11,9 +11,11 @@ from graphile_worker.client.open_database import open_sync_database
 from graphile_worker.client.setup import Setup
 from graphile_worker.client.sync_adding import SyncAddsJobs
 from graphile_worker.client.sync_managing import SyncManagesJobs
-from graphile_worker.client.sync_migrations import check_schema_sync, migrate_sync
+from graphile_worker.client.sync_migrations import check_schema_sync, migrate_sync, sweep_sync
 from graphile_worker.database.executor import SyncDatabase
 from graphile_worker.database.schema import Schema
+from graphile_worker.recovery.sweep import SweepResult
+from graphile_worker.runtime.duration import Duration
 
 
 class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
@@ -131,3 +133,18 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
     def migrate(self) -> None:
         """Create the schema, or bring it to the newest revision; see `WorkerUtils.migrate`."""
         migrate_sync(self._own_database("migrate"), self._setup.schema)
+
+    def sweep_stale_workers(
+        self,
+        sweep_threshold: Duration | None = None,
+        recovery_delay: Duration | None = None,
+        dry_run: bool = False,  # noqa: FBT001, FBT002 (public signature)
+    ) -> SweepResult:
+        """Free the jobs of dead workers; see `WorkerUtils.sweep_stale_workers`."""
+        return sweep_sync(
+            self._own_database("sweep_stale_workers"),
+            self._setup.schema,
+            sweep_threshold=sweep_threshold,
+            recovery_delay=recovery_delay,
+            dry_run=dry_run,
+        )
