@@ -59,7 +59,7 @@ OF_THE_CALLERS_TRANSACTION = {
     "locked_workers",
     "list_active_workers",
 }
-OF_THEIR_OWN = {"cleanup", "migrate"}
+OF_THEIR_OWN = {"cleanup", "migrate", "sweep_stale_workers"}
 
 
 async def do_all(call: Call) -> list[int]:

@@ -472,3 +472,24 @@ async def test_a_worker_resets_old_locks_now_and_then(
                 return (await stage.job(job))["locked_by"] is None
 
             await until(freed)
+
+
+async def test_both_clients_sweep_by_hand(stage: Stage, gw_database: str) -> None:
+    from graphile_worker import SyncWorkerUtils, WorkerUtils
+
+    def without_a_loop(*, dry_run: bool) -> SweepResult:
+        with SyncWorkerUtils.connect(gw_database) as utils:
+            return utils.sweep_stale_workers(10, 0, dry_run)
+
+    await stage.worker("one", 11)
+    await stage.worker("two", 9)
+    job = await stage.held_job("one")
+    dry = SweepResult(worker_ids=["one"], recovered_count=0, dry_run=True)
+    async with WorkerUtils.connect(gw_database) as utils:
+        assert await utils.sweep_stale_workers(10, 0, True) == dry
+        assert await asyncio.to_thread(without_a_loop, dry_run=True) == dry
+        swept = await asyncio.to_thread(without_a_loop, dry_run=False)
+        assert swept == SweepResult(worker_ids=["one"], recovered_count=1)
+        assert (await stage.job(job))["locked_by"] is None
+        await stage.held_job("two")
+        assert (await utils.sweep_stale_workers(8)).recovered_count == 1
