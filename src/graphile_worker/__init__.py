@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.job import Job, JobState
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
+    from graphile_worker.local_queue.options import LocalQueueConfig, RefetchDelayConfig
     from graphile_worker.queries.manage_jobs import Stats
     from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
     from graphile_worker.recovery.answers import FailureReason, JobRecoveryResult
@@ -88,6 +89,7 @@ __all__ = [
     "JobScheduleSkipped",
     "JobSpec",
     "JobState",
+    "LocalQueueConfig",
     "LockedJobsError",
     "LockedWorker",
     "MigrationError",
@@ -96,6 +98,7 @@ __all__ = [
     "PayloadError",
     "PermanentFailure",
     "RawJobSpec",
+    "RefetchDelayConfig",
     "RunResult",
     "RunningJob",
     "SchemaMissingError",
@@ -138,6 +141,8 @@ _MODULES: Final = {
     "RawJobSpec": "jobs.new_job",
     "JobKeyMode": "jobs.spec",
     "JobSpec": "jobs.spec",
+    "LocalQueueConfig": "local_queue.options",
+    "RefetchDelayConfig": "local_queue.options",
     "Stats": "queries.manage_jobs",
     "ActiveWorker": "queries.overview",
     "JobQueue": "queries.overview",

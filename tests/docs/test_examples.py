@@ -33,6 +33,9 @@ PRINTED = {
         saved: the whole text
         removed: not needed
         removed again: None""",
+    "local_queue": """\
+        jobs run: 1000
+        left in the table: 0""",
     "payload_types": """\
         refused: $[0]: nan is not a JSON number
         dataclass: 7 2030

@@ -15,6 +15,8 @@ from support.running import sql
 from graphile_worker import (
     JobKeyMode,
     JobSpec,
+    LocalQueueConfig,
+    RefetchDelayConfig,
     WorkerOptions,
     WorkerRecoveryConfig,
     WorkerShutdownConfig,
@@ -89,6 +91,8 @@ def default_of(field: dataclasses.Field[Any]) -> str:
     [
         ("running-workers.md", "## Options", WorkerOptions),
         ("running-workers.md", "## Shutdown", WorkerShutdownConfig),
+        ("running-workers.md", "## The local queue", LocalQueueConfig),
+        ("running-workers.md", "### The refetch delay", RefetchDelayConfig),
         ("recovery.md", "## Options", WorkerRecoveryConfig),
     ],
 )

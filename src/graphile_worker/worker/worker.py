@@ -20,6 +20,7 @@ from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
+from graphile_worker.worker.batch_delays import NO_DELAYS
 from graphile_worker.worker.claimer import ClaimRules
 from graphile_worker.worker.crons import cron_scheduler
 from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
@@ -186,12 +187,12 @@ class Worker:
             self._ended.set()
 
     async def _serve(self, trigger: ShutdownTrigger | None) -> Engine:
-        engine = self._engine()
+        engine = self._engine(ahead=True)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.aclose)
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
-            listener = self._listener()
+            listener = self._listener(engine)
             stack.enter_context(self._shown(engine, membership, monitor, listener))
             group = await stack.enter_async_context(asyncio.TaskGroup())
             services = [
@@ -208,6 +209,8 @@ class Worker:
             crons = group.create_task(self._schedule_crons(), name="cron")
             await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id)
+            if engine.local_queue is not None:
+                engine.local_queue.open()
             claiming = group.create_task(engine.claimer.run(), name="claim")
             try:
                 await self._shutdown.draining.wait()
@@ -254,6 +257,7 @@ class Worker:
 
     async def _end(self, engine: Engine, claiming: asyncio.Task[None] | None) -> None:
         """Draining, aborting, stored: each bounded, so that a dead database cannot hold us up."""
+        engine.drain()
         grace = seconds(self._options.shutdown_config().grace_period)
         await _within(grace, engine.slots.wait_idle(), unless=self._shutdown.aborting)
         if engine.slots.running:
@@ -290,10 +294,17 @@ class Worker:
         finally:
             self._parts = None
 
-    def _listener(self) -> Listener | None:
+    def _listener(self, engine: Engine) -> Listener | None:
         if not self._options.use_notification_delivery:
             return None
-        return Listener(self._direct, self._identity, self._wakeup, on_migrated=self._guard.look)
+        queue = engine.local_queue
+        return Listener(
+            self._direct,
+            self._identity,
+            self._wakeup,
+            on_migrated=self._guard.look,
+            on_announced=None if queue is None else queue.announced,
+        )
 
     def _membership(self, engine: Engine) -> Membership:
         return Membership(self._options, self._identity, self._direct, engine)
@@ -302,7 +313,8 @@ class Worker:
         config = self._options.recovery_config()
         return Sweeper(self._database, self._identity, Sweep(schema=self._schema, config=config))
 
-    def _engine(self, *, collect_errors: bool = False) -> Engine:
+    def _engine(self, *, ahead: bool = False, collect_errors: bool = False) -> Engine:
+        """For a run; `ahead`: one that may claim jobs before slots are free for them."""
         options = self._options
         environment = Environment(
             identity=self._identity,
@@ -327,6 +339,8 @@ class Worker:
             environment,
             self._task_ids,
             self._wakeup,
+            local_queue=options.local_queue if ahead else None,
+            batch_delays=options.batch_delays() if ahead else NO_DELAYS,
             collect_errors=collect_errors,
         )
 
