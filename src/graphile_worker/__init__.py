@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.job import Job, JobState
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
+    from graphile_worker.local_queue.options import LocalQueueConfig, RefetchDelayConfig
     from graphile_worker.queries.manage_jobs import Stats
     from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
     from graphile_worker.recovery.options import WorkerRecoveryConfig
@@ -134,6 +135,7 @@ __all__ = [
     "JobSpec",
     "JobStart",
     "JobState",
+    "LocalQueueConfig",
     "LocalQueueGetJobsComplete",
     "LocalQueueInit",
     "LocalQueueMode",
@@ -151,6 +153,7 @@ __all__ = [
     "PermanentFailure",
     "Plugin",
     "RawJobSpec",
+    "RefetchDelayConfig",
     "RunResult",
     "RunningJob",
     "SchemaMissingError",
@@ -231,6 +234,8 @@ _MODULES: Final = {
     "RawJobSpec": "jobs.new_job",
     "JobKeyMode": "jobs.spec",
     "JobSpec": "jobs.spec",
+    "LocalQueueConfig": "local_queue.options",
+    "RefetchDelayConfig": "local_queue.options",
     "Stats": "queries.manage_jobs",
     "ActiveWorker": "queries.overview",
     "JobQueue": "queries.overview",

@@ -10,6 +10,8 @@ import pytest
 
 from graphile_worker import (
     ConfigurationError,
+    LocalQueueConfig,
+    RefetchDelayConfig,
     WorkerOptions,
     WorkerRecoveryConfig,
     WorkerShutdownConfig,
@@ -26,6 +28,7 @@ NOT_FLAGS = {
     "tasks": "the argument",
     "shutdown": "its fields are flags",
     "recovery": "its fields are flags",
+    "local_queue": "its fields are flags",
     "shutdown_signal": "an object",
     "listen_os_shutdown_signals": "the command always does",
     "database_url": "a global option",
@@ -58,7 +61,10 @@ def test_every_option_has_a_flag():
         "prepared_statements": "no_prepared_statements",
         "shutdown_interrupted_job_retry_delay": "interrupted_job_retry_delay",
     }
-    wanted = {spellings.get(field, field) for field in fields} | {"recover_orphans", "no_recovery"}
+    parts = {"recover_orphans", "no_recovery", "no_local_queue", "refetch_delay"}
+    parts |= {"local_queue_size", "local_queue_ttl", "local_queue_count"}
+    parts |= {"refetch_delay_threshold", "refetch_delay_max_abort_threshold"}
+    wanted = {spellings.get(field, field) for field in fields} | parts
     assert wanted == set(RunFlags.__annotations__)
     assert wanted <= {parameter.name for parameter in command.params}
 
@@ -109,6 +115,44 @@ def test_what_the_code_says_of_recovery_is_kept():
     assert merged(WorkerOptions(sweep_threshold=9)).recovery_config().sweep_threshold == timedelta(
         seconds=9
     )
+
+
+def test_a_flag_of_the_local_queue_asks_for_one():
+    assert merged(WorkerOptions()).local_queue is None
+    assert merged(WorkerOptions(), "--local-queue-size", "500").local_queue == LocalQueueConfig(
+        size=500
+    )
+    code = LocalQueueConfig(size=7, refetch_delay=RefetchDelayConfig(threshold=2))
+    options = merged(
+        WorkerOptions(local_queue=code),
+        *("--local-queue-ttl", "1m", "--local-queue-count", "2", "--refetch-delay", "50ms"),
+        *("--refetch-delay-max-abort-threshold", "9"),
+    )
+    assert options.local_queue == LocalQueueConfig(
+        size=7,
+        ttl=60,
+        queue_count=2,
+        refetch_delay=RefetchDelayConfig(duration=0.05, threshold=2, max_abort_threshold=9),
+    )
+    assert merged(WorkerOptions(local_queue=code)).local_queue == code
+    only_delay = merged(WorkerOptions(), "--refetch-delay-threshold", "0").local_queue
+    assert only_delay == LocalQueueConfig(refetch_delay=RefetchDelayConfig())
+
+
+def test_a_local_queue_can_be_turned_off():
+    code = WorkerOptions(local_queue=LocalQueueConfig())
+    assert merged(code, "--no-local-queue").local_queue is None
+    with pytest.raises(ConfigurationError, match="--no-local-queue"):
+        merged(code, "--no-local-queue", "--local-queue-size", "5")
+
+
+def test_batch_delays_are_flags():
+    options = merged(
+        WorkerOptions(),
+        *("--complete-job-batch-delay", "20ms", "--fail-job-batch-delay", "1s"),
+    )
+    assert options.complete_job_batch_delay == timedelta(milliseconds=20)
+    assert options.fail_job_batch_delay == timedelta(seconds=1)
 
 
 def test_code_wins_over_the_environment():

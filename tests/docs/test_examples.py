@@ -46,6 +46,9 @@ PRINTED = {
         started: 4
         completed: 2
         failed: 2""",
+    "local_queue": """\
+        jobs run: 1000
+        left in the table: 0""",
     "payload_types": """\
         refused: $[0]: nan is not a JSON number
         dataclass: 7 2030

@@ -17,6 +17,8 @@ from support.running import sql
 from graphile_worker import (
     JobKeyMode,
     JobSpec,
+    LocalQueueConfig,
+    RefetchDelayConfig,
     WorkerOptions,
     WorkerRecoveryConfig,
     WorkerShutdownConfig,
@@ -98,6 +100,8 @@ def default_of(field: dataclasses.Field[Any]) -> str:
     [
         ("running-workers.md", "## Options", WorkerOptions),
         ("running-workers.md", "## Shutdown", WorkerShutdownConfig),
+        ("running-workers.md", "## The local queue", LocalQueueConfig),
+        ("running-workers.md", "### The refetch delay", RefetchDelayConfig),
         ("recovery.md", "## Options", WorkerRecoveryConfig),
     ],
 )

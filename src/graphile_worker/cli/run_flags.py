@@ -12,6 +12,8 @@ import click
 from graphile_worker.cli.crontab_file import read_crontab
 from graphile_worker.cli.durations import duration, positive_duration
 from graphile_worker.cli.settings import DEFAULT_SCHEMA, F, Settings
+from graphile_worker.errors import ConfigurationError
+from graphile_worker.local_queue.options import LocalQueueConfig, RefetchDelayConfig
 from graphile_worker.worker.options import WorkerOptions
 
 _SHUTDOWN_FIELDS: Final = (
@@ -31,6 +33,21 @@ _RECOVERY_FIELDS: Final = (
 """The same for `WorkerOptions.recovery`."""
 
 
+_LOCAL_QUEUE: Final = {
+    "local_queue_size": "size",
+    "local_queue_ttl": "ttl",
+    "local_queue_count": "queue_count",
+}
+"""Flag → field of `LocalQueueConfig`."""
+
+_REFETCH_DELAY: Final = {
+    "refetch_delay": "duration",
+    "refetch_delay_threshold": "threshold",
+    "refetch_delay_max_abort_threshold": "max_abort_threshold",
+}
+"""Flag → field of `RefetchDelayConfig`."""
+
+
 class RunFlags(TypedDict):
     """Every flag; None, False or () where it was not given."""
 
@@ -39,6 +56,15 @@ class RunFlags(TypedDict):
     max_pg_conn: int | None
     forbidden_flag: tuple[str, ...]
     crontab: tuple[str, ...]
+    local_queue_size: int | None
+    local_queue_ttl: timedelta | None
+    local_queue_count: int | None
+    no_local_queue: bool
+    refetch_delay: timedelta | None
+    refetch_delay_threshold: int | None
+    refetch_delay_max_abort_threshold: int | None
+    complete_job_batch_delay: timedelta | None
+    fail_job_batch_delay: timedelta | None
     shutdown_grace_period: timedelta | None
     interrupted_job_retry_delay: timedelta | None
     thread_workers: int | None
@@ -83,6 +109,52 @@ _OPTIONS: Final[list[Callable[[Any], Any]]] = [
         metavar="FILE",
         multiple=True,
         help="Recurring jobs, besides those of the options; may be repeated.",
+    ),
+    click.option(
+        "--local-queue-size",
+        metavar="N",
+        type=_COUNT,
+        help="Claim so many jobs ahead, to wait here for a slot.",
+    ),
+    click.option(
+        "--local-queue-ttl",
+        metavar="DURATION",
+        type=positive_duration,
+        help="How long a job claimed ahead may wait before it goes back.",
+    ),
+    click.option(
+        "--local-queue-count", metavar="N", type=_COUNT, help="Multiplies --local-queue-size."
+    ),
+    click.option("--no-local-queue", is_flag=True, help="Claim no job ahead."),
+    click.option(
+        "--refetch-delay",
+        metavar="DURATION",
+        type=positive_duration,
+        help="Pause after a claim that brought next to nothing; needs a local queue.",
+    ),
+    click.option(
+        "--refetch-delay-threshold",
+        metavar="N",
+        type=click.IntRange(min=0),
+        help="So many jobs, or fewer, are next to nothing.",
+    ),
+    click.option(
+        "--refetch-delay-max-abort-threshold",
+        metavar="N",
+        type=_COUNT,
+        help="So many new jobs end the pause at the latest.",
+    ),
+    click.option(
+        "--complete-job-batch-delay",
+        metavar="DURATION",
+        type=duration,
+        help="How long a completion may wait for others, to be stored with them.",
+    ),
+    click.option(
+        "--fail-job-batch-delay",
+        metavar="DURATION",
+        type=duration,
+        help="The same for failures.",
     ),
     click.option(
         "--shutdown-grace-period",
@@ -204,7 +276,28 @@ def merge(options: WorkerOptions, settings: Settings, flags: RunFlags) -> Worker
             enabled=False if flags["no_recovery"] else None,
         ),
     )
+    changes["local_queue"] = _local_queue(options.local_queue, flags)
     return dataclasses.replace(options, **changes)
+
+
+def _local_queue(said: LocalQueueConfig | None, flags: RunFlags) -> LocalQueueConfig | None:
+    """What the code says, with the flags laid over; any of them asks for a local queue."""
+    queue = _given(**{field: flags[flag] for flag, field in _LOCAL_QUEUE.items()})  # type: ignore[literal-required]
+    delay = _given(**{field: flags[flag] for flag, field in _REFETCH_DELAY.items()})  # type: ignore[literal-required]
+    if flags["no_local_queue"]:
+        if queue or delay:
+            raise ConfigurationError(
+                "--no-local-queue and flags of a local queue exclude each other"
+            )
+        return None
+    if not queue and not delay:
+        return said
+    said = said or LocalQueueConfig()
+    if delay:
+        queue["refetch_delay"] = dataclasses.replace(
+            said.refetch_delay or RefetchDelayConfig(), **delay
+        )
+    return dataclasses.replace(said, **queue)
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -234,6 +327,8 @@ def _from_flags(flags: RunFlags) -> dict[str, Any]:
         poll_interval=flags["poll_interval"],
         max_pg_conn=flags["max_pg_conn"],
         forbidden_flags=flags["forbidden_flag"] or None,
+        complete_job_batch_delay=flags["complete_job_batch_delay"],
+        fail_job_batch_delay=flags["fail_job_batch_delay"],
         thread_workers=flags["thread_workers"],
         process_workers=flags["process_workers"],
         use_notification_delivery=False if flags["no_notification_delivery"] else None,

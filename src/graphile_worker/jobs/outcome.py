@@ -16,6 +16,8 @@ class Verdict(Enum):
     """There shall be no other: the job has failed for good."""
     REFUNDED = -1
     """It does not count, unless the job was superseded while it ran."""
+    UNTOUCHED = -2
+    """The same, and the job keeps its `run_at` too: it never ran, so it keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +42,8 @@ class Unfinished:
     attempts: int | None = None
     """How often the job counts as tried, whatever the verdict; None follows the verdict."""
 
+
+RETURNED: Final = Unfinished(Verdict.UNTOUCHED, None)
+"""The job was claimed, and never ran; its row is as if it had not been claimed."""
 
 Outcome: TypeAlias = Completed | Unfinished

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -45,10 +45,11 @@ class ClaimRules:
 class Claimer:
     """Asks for as many jobs as there is room for, and again while there is both room and work.
 
-    Collaborators: `room` says how many jobs may start now, `start` takes a claimed job over.
+    Collaborators: `room` says how many jobs may be claimed now, `take` takes those that came over,
+    and hears how many were asked for; `turn_to_claim` is awaited after each claim in `run`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a name for each collaborator)
         self,
         rules: ClaimRules,
         connection: SteadyConnection,
@@ -58,7 +59,8 @@ class Claimer:
         lost_claims: LostClaims,
         *,
         room: Callable[[], int],
-        start: Callable[[ClaimedJob], None],
+        take: Callable[[list[ClaimedJob], int], None],
+        turn_to_claim: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._rules = rules
         self._connection = connection
@@ -67,7 +69,8 @@ class Claimer:
         self._shutdown = shutdown
         self._lost_claims = lost_claims
         self._room = room
-        self._start = start
+        self._take = take
+        self._turn_to_claim = turn_to_claim
         self._backoff = Backoff()
         self._queues = True
         self._slow = False
@@ -105,6 +108,8 @@ class Claimer:
             delays = self._backoff.delays()
             if claimed == 0:
                 await self._idle()
+            if self._turn_to_claim is not None:
+                await self._turn_to_claim()
 
     async def run_until_empty(self, is_idle: Callable[[], bool]) -> None:
         """Claim until nothing is due and nothing runs.
@@ -136,9 +141,9 @@ class Claimer:
             await self._wakeup.wait()
             self._waits_for_room = False
             return None
-        jobs = await self._claim(batch_size(room))
-        for job in jobs:
-            self._start(job)
+        asked = batch_size(room)
+        jobs = await self._claim(asked)
+        self._take(jobs, asked)
         return len(jobs)
 
     async def _claim(self, limit: int) -> list[ClaimedJob]:

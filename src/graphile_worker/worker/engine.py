@@ -11,14 +11,18 @@ from typing import Any, Final
 from graphile_worker.errors import DatabaseError, Snooze
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
+from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome, Unfinished, Verdict
+from graphile_worker.local_queue.events import SILENT, LocalQueueEvents
+from graphile_worker.local_queue.options import LocalQueueConfig
+from graphile_worker.local_queue.queue import LocalQueue
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
+from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
 from graphile_worker.worker.claimer import Claimer, ClaimRules
 from graphile_worker.worker.job_events import JobEvents
 from graphile_worker.worker.lost_claims import LostClaims
-from graphile_worker.worker.releaser import Releaser, interrupted
+from graphile_worker.worker.releaser import FULL_BATCH, Releaser, interrupted
 from graphile_worker.worker.run_job import JobRunner, Run
 from graphile_worker.worker.settings import WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
@@ -32,9 +36,21 @@ CANCELLED_END_WITHIN: Final = 1.0
 
 
 class Engine:
-    """The parts of one run, wired: claimer → slots → runner → releaser."""
+    """The parts of one run, wired: claimer → local queue → slots → runner → releaser.
 
-    def __init__(
+    Args:
+        options: of the worker.
+        rules: what may be claimed.
+        environment: what handlers see.
+        task_ids: the tasks.
+        wakeup: a reason to claim.
+        local_queue: where claimed jobs wait for a slot; None: none is claimed without one.
+        local_queue_events: who wants to know of it.
+        batch_delays: how long outcomes wait for others.
+        collect_errors: whether what handlers raise is kept.
+    """
+
+    def __init__(  # noqa: PLR0913 (a name for each collaborator)
         self,
         options: WorkerSettings,
         rules: ClaimRules,
@@ -43,7 +59,10 @@ class Engine:
         wakeup: Wakeup,
         hooks: Hooks,
         *,
-        collect_errors: bool,
+        local_queue: LocalQueueConfig | None = None,
+        local_queue_events: LocalQueueEvents = SILENT,
+        batch_delays: BatchDelays = NO_DELAYS,
+        collect_errors: bool = False,
     ) -> None:
         self._shutdown = environment.shutdown
         self._task_ids = task_ids
@@ -59,22 +78,40 @@ class Engine:
             options,
             environment,
             task_ids,
-            on_thread_returned=self._room_made,
+            on_thread_returned=self._slot_freed,
             cut_off=self._cut_off,
         )
         self.slots = Slots(
             options.concurrency,
             self._run,
-            on_free=self._room_made,
+            on_free=self._slot_freed,
             on_never_run=self._hand_back,
         )
+        self.local_queue = (
+            None
+            if local_queue is None
+            else LocalQueue(
+                local_queue,
+                concurrency=options.concurrency,
+                free=self._free,
+                start=self.slots.start,
+                give_back=self._give_back,
+                on_room=self._room_made,
+                events=local_queue_events,
+            )
+        )
+        self._most_unstored = 2 * (self.concurrency + self._capacity)
+        if batch_delays.any:
+            # What waits on purpose must not stop the worker.
+            self._most_unstored = max(self._most_unstored, 2 * FULL_BATCH)
         self.releaser = Releaser(
             self._connections[1],
             rules.schema,
             rules.identity,
             hurries=options.database is None and options.prepared_statements,
             on_released=self._released,
-            on_queue_freed=wakeup,
+            on_queue_freed=self._queue_freed,
+            delays=batch_delays,
         )
         self._lost_claims = LostClaims(
             rules.schema, rules.identity, self._connections[0], self._held
@@ -87,7 +124,8 @@ class Engine:
             environment.shutdown,
             self._lost_claims,
             room=self._room,
-            start=self._start,
+            take=self._take,
+            turn_to_claim=None if self.local_queue is None else self.local_queue.wait_for_turn,
         )
         self.completed = self.failed = self.retried = 0
         self.errors: list[Exception] = []
@@ -119,22 +157,41 @@ class Engine:
             logger.error("job %s: its handler ignores cancellation; handing the job back", job.id)
         await asyncio.gather(*map(self._hand_back_asking, jobs))
 
-    def _held(self) -> list[ClaimedJob]:
-        """All jobs that are ours: running, or with an outcome that is not stored yet."""
-        return [*self.slots.running, *self.releaser.unreleased]
+    def drain(self) -> None:
+        """Start no more jobs: what waits for a slot goes back, and no outcome waits for others."""
+        if self.local_queue is not None:
+            self.local_queue.release()
+        self.releaser.hurry()
 
-    def _room(self) -> int:
-        """Free slots; none while outcomes pile up, since their jobs are still ours."""
-        if self.releaser.backlog + self._untold >= 2 * self.concurrency:
-            return 0
+    def _held(self) -> list[ClaimedJob]:
+        """All jobs that are ours: running, waiting, or with an outcome that is not stored yet."""
+        waiting = [] if self.local_queue is None else self.local_queue.waiting
+        return [*self.slots.running, *waiting, *self.releaser.unreleased]
+
+    def _free(self) -> int:
+        """How many jobs may start."""
         return self.slots.free - self.runner.abandoned_threads
 
-    def _start(self, job: ClaimedJob) -> None:
-        if self._shutdown.draining.is_set() or self._swept:
-            # Claimed while the shutdown began, say: back at once, as if nobody had touched it.
-            self.releaser.put(job, Unfinished(Verdict.REFUNDED, None, 0.0))
-        else:
-            self.slots.start(job)
+    def _room(self) -> int:
+        """How many may be claimed; none while outcomes pile up, since their jobs are still ours."""
+        if self.releaser.backlog + self._untold >= self._most_unstored:
+            return 0
+        return self._free() if self.local_queue is None else self.local_queue.wanted()
+
+    def _take(self, jobs: list[ClaimedJob], asked: int) -> None:
+        if self._shutdown.draining.is_set():
+            # Claimed while the shutdown began.
+            self.drain()
+        if self.local_queue is not None:
+            self.local_queue.put(jobs, asked=asked)
+            return
+        start = self._give_back if self._shutdown.draining.is_set() else self.slots.start
+        for job in jobs:
+            start(job)
+
+    def _give_back(self, job: ClaimedJob) -> None:
+        """At once, as if nobody had touched it."""
+        self.releaser.put(job, RETURNED)
 
     async def _run(self, job: ClaimedJob) -> None:
         try:
@@ -159,7 +216,7 @@ class Engine:
     def _stored_by_handler(self, job: ClaimedJob, outcome: Outcome) -> None:
         self._released(job, outcome, lost=False)
         if job.queue_id is not None:
-            self._wakeup()
+            self._queue_freed()
 
     def _hand_back(self, job: ClaimedJob) -> None:
         self.releaser.put(job, self._cut_off() or interrupted(self._retry_delay))
@@ -173,6 +230,11 @@ class Engine:
             return interrupted(self._retry_delay)
         return None
 
+    @property
+    def _capacity(self) -> int:
+        """How many jobs may wait for a slot."""
+        return 0 if self.local_queue is None else self.local_queue.capacity
+
     @asynccontextmanager
     async def holding_nothing(self) -> AsyncGenerator[None]:
         """Inside, this worker holds no job, and claims none: what runs is cut off.
@@ -182,11 +244,14 @@ class Engine:
         async with self.claimer.turn:
             self._swept = True
             try:
+                if self.local_queue is not None:
+                    self.local_queue.clear()
                 self.slots.cancel_all()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(CANCELLED_END_WITHIN):
                         await self.slots.wait_idle()
                 await self.abandon_running()
+                self.releaser.flush()
                 await self.releaser.wait_empty()
                 try:
                     await self._lost_claims.give_back_all(self._database)
@@ -212,6 +277,12 @@ class Engine:
         job = self.slots.job_of(task)
         return None if job is None else self.runner.describe(job)
 
+    def _slot_freed(self) -> None:
+        if self.local_queue is None:
+            self.claimer.room_made()
+        elif not self._shutdown.draining.is_set():
+            self.local_queue.slot_freed()
+
     def _room_made(self) -> None:
         self.claimer.room_made()
 
@@ -229,11 +300,19 @@ class Engine:
             on_told=self._room_made,
         )
 
+    def _queue_freed(self) -> None:
+        """A named queue that we had locked may have a next job."""
+        if self.local_queue is not None:
+            self.local_queue.queue_freed()
+        self._wakeup()
+
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
         self.claimer.room_made()
+        if outcome is RETURNED and self.local_queue is not None:
+            self.local_queue.returned(lost=lost)
         if self._events is not None:
             self._events.released(job, outcome, lost=lost, is_final=_is_final(outcome, job))
-        if lost:
+        if lost or outcome is RETURNED:
             return
         if outcome is COMPLETED:
             self.completed += 1

@@ -51,6 +51,8 @@ class Health:
     """How many jobs may run at once."""
     running: int
     """How many do."""
+    waiting: int
+    """How many claimed jobs wait for a slot, in the local queue."""
     loop_lag: timedelta
     """By how much the event loop is late."""
     oldest_job: RunningJob | None
@@ -87,6 +89,7 @@ class Parts:
             heartbeat_in_thread=self.membership.beats_in_thread,
             slots=self.engine.concurrency,
             running=len(running),
+            waiting=0 if self.engine.local_queue is None else len(self.engine.local_queue),
             loop_lag=timedelta(seconds=self.monitor.lag),
             oldest_job=None
             if oldest is None
@@ -110,6 +113,7 @@ def stopped(*, worker_id: str, slots: int, heartbeat_in_thread: bool) -> Health:
         heartbeat_in_thread=heartbeat_in_thread,
         slots=slots,
         running=0,
+        waiting=0,
         loop_lag=timedelta(0),
         oldest_job=None,
     )

@@ -27,6 +27,9 @@ PROBES: Final = "graphile_worker:probe:"
 _HARMLESS: Final = re.compile(r'"breaking"\s*:\s*false')
 """In what is said there of most migrations."""
 
+_COUNT: Final = re.compile(r'"count"\s*:\s*([0-9]{1,18})')
+"""How many new jobs; older schemas do not say."""
+
 _PROBE_EVERY: Final = 10.0
 _PROBE_WITHIN: Final = 5.0
 """Seconds after which a notification to ourselves that did not come is a lost connection."""
@@ -46,7 +49,7 @@ class Listener:
     nothing happens, so the worker sends itself a notification now and then.
 
     Collaborators: `on_migrated` hears that somebody applied a breaking migration, in whatever
-    schema of this database.
+    schema of this database; `on_announced` how many new jobs each notification tells of.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Listener:
         wakeup: Wakeup,
         *,
         on_migrated: Callable[[], None],
+        on_announced: Callable[[int], None] | None = None,
         probe_every: float = _PROBE_EVERY,
         probe_within: float = _PROBE_WITHIN,
     ) -> None:
@@ -63,6 +67,7 @@ class Listener:
         self._identity = identity
         self._wakeup = wakeup
         self._on_migrated = on_migrated
+        self._on_announced = on_announced
         self._probe_every = probe_every
         self._probe_within = probe_within
         self._backoff = Backoff()
@@ -125,8 +130,12 @@ class Listener:
 
         `remove_job` sends -1.
         """
-        if '"count":-' not in payload:
-            self._wakeup()
+        if '"count":-' in payload:
+            return
+        if self._on_announced is not None:
+            counted = _COUNT.search(payload)
+            self._on_announced(1 if counted is None else int(counted[1]))
+        self._wakeup()
 
     def _migrated(self, payload: str) -> None:
         # Whoever says something else there is looked at, too: it costs one query.

@@ -11,7 +11,7 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import Completed, Outcome, Unfinished, Verdict
+from graphile_worker.jobs.outcome import RETURNED, Completed, Outcome, Unfinished, Verdict
 from graphile_worker.queries.release_jobs import (
     release_completed,
     release_unfinished,
@@ -20,12 +20,13 @@ from graphile_worker.queries.release_jobs import (
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
 from graphile_worker.worker.steady_connection import SteadyConnection
 
 logger = logging.getLogger(__name__)
 
-_LARGEST: Final = 1000
-"""Jobs in one statement."""
+FULL_BATCH: Final = 1000
+"""Jobs in one statement; so many wait for no others."""
 _BLOCKED_FOR: Final = 0.05
 """Seconds until a row that another session had locked is tried again."""
 _LOCKED: Final = "55P03"
@@ -51,6 +52,7 @@ class Releaser:
     Args:
         hurries: the connection has a lock_timeout, so that a statement that waits for locked rows
             may be tried first, which is cheaper than one that passes them over.
+        delays: how long outcomes wait for others, at most, while nothing hurries them.
 
     Collaborators: `on_released` hears of every job; `on_queue_freed` when a queue may have a next.
     """
@@ -64,6 +66,7 @@ class Releaser:
         hurries: bool,
         on_released: OnReleased,
         on_queue_freed: Callable[[], None],
+        delays: BatchDelays = NO_DELAYS,
     ) -> None:
         self._connection = connection
         self._schema = schema
@@ -74,6 +77,9 @@ class Releaser:
         self._waiting: list[Pair] = []
         self._sending: list[Pair] = []
         self._blocked: dict[int, Pair] = {}
+        self._delays = delays if delays.any else None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_due = False
         self._wakeup = Wakeup()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -91,10 +97,28 @@ class Releaser:
 
     def put(self, job: ClaimedJob, outcome: Outcome) -> None:
         """Store what became of a job, soon."""
-        self._waiting.append((job, outcome))
-        if len(self._waiting) == 1:  # whoever takes the list takes all of it
+        waiting = self._waiting
+        waiting.append((job, outcome))
+        if self._delays is not None:
             self._empty.clear()
+            self._wait_for_others(self._delays.of(job, outcome))
+        elif len(waiting) == 1:  # whoever takes the list takes all of it
+            self._empty.clear()
+            self.flush()
+
+    def flush(self) -> None:
+        """Let what waits now wait no longer for others."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting:
+            self._is_due = True
             self._wakeup()
+
+    def hurry(self) -> None:
+        """From now on nothing waits for others; idempotent."""
+        self._delays = None
+        self.flush()
 
     async def wait_empty(self) -> None:
         """Wait until all is stored."""
@@ -104,11 +128,29 @@ class Releaser:
         """Store outcomes until cancelled."""
         while True:
             await self._wakeup.wait()
-            while self._waiting:
-                self._sending, self._waiting = self._waiting[:_LARGEST], self._waiting[_LARGEST:]
+            while self._take_due():
                 await self._send(self._sending)
                 self._sending = []
             self._settle()
+
+    def _wait_for_others(self, delay: float) -> None:
+        """What waits is sent after `delay` seconds, or before."""
+        if delay == 0 or len(self._waiting) >= FULL_BATCH:
+            self.flush()
+        elif not self._is_due:
+            at = self._loop.time() + delay
+            if self._timer is None or at < self._timer.when():
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = self._loop.call_at(at, self.flush)
+
+    def _take_due(self) -> bool:
+        """Take what is to be sent now; False: nothing is."""
+        if not self._waiting or not (self._is_due or self._delays is None):
+            return False
+        self._sending, self._waiting = self._waiting[:FULL_BATCH], self._waiting[FULL_BATCH:]
+        self._is_due = bool(self._waiting)
+        return True
 
     async def _send(self, batch: list[Pair]) -> None:
         completed = [(job, end) for job, end in batch if isinstance(end, Completed)]
@@ -201,7 +243,7 @@ class Releaser:
                 queue_freed = True
             # After an ambiguous try a missing row is most likely our own doing.
             lost = answer is None and not ambiguous
-            if lost:
+            if lost and outcome is not RETURNED:
                 error = JobLostError(job.id, self._identity.id)
                 logger.warning(
                     "%s; its outcome was not stored",

@@ -16,9 +16,11 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
 from graphile_worker.jobs.spec import JobSpec
+from graphile_worker.local_queue.options import LocalQueueConfig
 from graphile_worker.recovery.options import WorkerRecoveryConfig
 from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.tasks.registry import TaskRegistry
+from graphile_worker.worker.batch_delays import BatchDelays
 from graphile_worker.worker.listen_address import ListenAddress
 
 RESERVED_CONNECTIONS = 4
@@ -109,6 +111,15 @@ class WorkerSettings:
     """`HOST:PORT` for `/healthz`, `/readyz` and `/metrics` while `run` is under way."""
     listen_beyond_loopback: bool = False
     """Whether `listen` may name an address that other machines can reach."""
+    local_queue: LocalQueueConfig | None = None
+    """Jobs claimed ahead, which wait in the worker for a slot. Default: a job is claimed when a
+    slot is free for it. `run_once` claims none ahead."""
+    complete_job_batch_delay: Duration = timedelta(0)
+    """How long a completion may wait for others, to be stored with them. Those that come in while
+    others are being stored share a statement anyway; a delay makes fewer commits, and leaves more
+    jobs to be run again after a crash. Jobs of named queues never wait, nor does `run_once`."""
+    fail_job_batch_delay: Duration = timedelta(0)
+    """The same for failures."""
     shutdown: WorkerShutdownConfig | None = None
     """How the worker stops; or the four options below, one by one."""
     listen_os_shutdown_signals: bool | None = None
@@ -141,6 +152,7 @@ class WorkerSettings:
         self._freeze_collections()
         self._check_numbers()
         self._check_durations()
+        self._check_local_queue()
         if self.database is not None and self.database_url is not None:
             raise ConfigurationError("give either database_url or database, not both")
         self.shutdown_config()
@@ -184,6 +196,12 @@ class WorkerSettings:
         given = _given_once("recovery", self.recovery, single)
         return self.recovery or WorkerRecoveryConfig(**given)
 
+    def batch_delays(self) -> BatchDelays:
+        """How long outcomes may wait for others."""
+        return BatchDelays(
+            complete=seconds(self.complete_job_batch_delay), fail=seconds(self.fail_job_batch_delay)
+        )
+
     def crontabs(self) -> list[Crontab]:
         """The entries of `crons`, those of the builder built."""
         return entries.built(entries.parsed(self.crons))
@@ -217,11 +235,20 @@ class WorkerSettings:
             if (value := getattr(self, name)) is not None:
                 _at_least(name, value, 1)
 
+    def _check_local_queue(self) -> None:
+        queue: object = self.local_queue
+        if isinstance(queue, LocalQueueConfig):
+            queue.check_poll_interval(duration("poll_interval", self.poll_interval))
+        elif queue is not None:
+            raise ConfigurationError(f"local_queue must be a LocalQueueConfig, got {queue!r}")
+
     def _check_durations(self) -> None:
         set_field = object.__setattr__
         for name in ("poll_interval", "hook_timeout"):
             set_field(self, name, duration(name, getattr(self, name), positive=True))
         for name in (
+            "complete_job_batch_delay",
+            "fail_job_batch_delay",
             "shutdown_grace_period",
             "shutdown_interrupted_job_retry_delay",
             "wait_for_database",

@@ -19,17 +19,20 @@ from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.hooks.reasons import ShutdownReason
 from graphile_worker.hooks.registry import HookRegistry
+from graphile_worker.local_queue.events import SILENT
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
+from graphile_worker.worker.batch_delays import NO_DELAYS
 from graphile_worker.worker.claimer import ClaimRules
 from graphile_worker.worker.crons import cron_scheduler
 from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
 from graphile_worker.worker.exporter import exporter_of
 from graphile_worker.worker.health import Health, Parts, stopped
 from graphile_worker.worker.http_server import Pages, serving
+from graphile_worker.worker.local_queue_events import LocalQueueTeller
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
@@ -234,12 +237,14 @@ class Worker:
             return await self._serve(trigger)
 
     async def _serve(self, trigger: ShutdownTrigger | None) -> Engine:
-        engine = self._engine(self._hooks)
+        teller = LocalQueueTeller(self._hooks, self._identity)
+        engine = self._engine(self._hooks, ahead=teller)
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(teller.wait_told)
             stack.push_async_callback(engine.aclose)
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
-            listener = self._listener()
+            listener = self._listener(engine)
             stack.enter_context(self._shown(engine, membership, monitor, listener))
             group = await stack.enter_async_context(asyncio.TaskGroup())
             services = [
@@ -256,6 +261,8 @@ class Worker:
             crons = group.create_task(self._schedule_crons(), name="cron")
             await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id, extra=self._told("Start"))
+            if engine.local_queue is not None:
+                engine.local_queue.open()
             claiming = group.create_task(engine.claimer.run(), name="claim")
             try:
                 await self._shutdown.draining.wait()
@@ -309,6 +316,7 @@ class Worker:
 
     async def _end(self, engine: Engine, claiming: asyncio.Task[None] | None) -> None:
         """Draining, aborting, stored: each bounded, so that a dead database cannot hold us up."""
+        engine.drain()
         grace = seconds(self._options.shutdown_config().grace_period)
         await _within(grace, engine.slots.wait_idle(), unless=self._shutdown.aborting)
         if engine.slots.running:
@@ -349,10 +357,17 @@ class Worker:
         finally:
             self._parts = None
 
-    def _listener(self) -> Listener | None:
+    def _listener(self, engine: Engine) -> Listener | None:
         if not self._options.use_notification_delivery:
             return None
-        return Listener(self._direct, self._identity, self._wakeup, on_migrated=self._guard.look)
+        queue = engine.local_queue
+        return Listener(
+            self._direct,
+            self._identity,
+            self._wakeup,
+            on_migrated=self._guard.look,
+            on_announced=None if queue is None else queue.announced,
+        )
 
     def _membership(self, engine: Engine) -> Membership:
         return Membership(self._options, self._identity, self._direct, engine)
@@ -361,7 +376,10 @@ class Worker:
         config = self._options.recovery_config()
         return sweeper(self._hooks, self._database, self._identity, self._schema, config)
 
-    def _engine(self, hooks: Hooks, *, collect_errors: bool = False) -> Engine:
+    def _engine(
+        self, hooks: Hooks, *, ahead: LocalQueueTeller | None = None, collect_errors: bool = False
+    ) -> Engine:
+        """For a run; `ahead`: one that may claim jobs before slots are free, told of there."""
         options = self._options
         environment = Environment(
             identity=self._identity,
@@ -389,6 +407,9 @@ class Worker:
             self._task_ids,
             self._wakeup,
             hooks,
+            local_queue=None if ahead is None else options.local_queue,
+            local_queue_events=SILENT if ahead is None else ahead.events(),
+            batch_delays=NO_DELAYS if ahead is None else options.batch_delays(),
             collect_errors=collect_errors,
         )
 

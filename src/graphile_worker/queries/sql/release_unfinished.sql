@@ -2,9 +2,10 @@
 -- as in release_completed.sql.
 --
 -- $8: seconds to wait, null for Graphile's exp(min(attempts, 10)). $9: what becomes of the
--- attempts: 0 stay as they are, 1 exhausted (no retry), -1 this one is given back. It is not given
--- back to a job that was superseded while it ran (a newer job took its key, or it was removed:
--- attempts were set to the maximum and the key to null), which would otherwise run once more.
+-- attempts: 0 stay as they are, 1 exhausted (no retry), -1 this one is given back, -2 the same for
+-- a job that never ran, whose run_at stays too. It is not given back to a job that was superseded
+-- meanwhile (a newer job took its key, or it was removed: attempts were set to the maximum and the
+-- key to null), which would otherwise run once more.
 -- $11: how many attempts count, whatever $9 says; null in almost all cases.
 with held as (
   select *
@@ -23,14 +24,17 @@ with held as (
   set attempts = case
         when held.verdict = 1 then j.max_attempts
         when held.counted is not null and not (held.had_key and j.key is null) then held.counted
-        when held.verdict = -1
+        when held.verdict < 0
           and j.attempts = held.attempts
           and not (held.had_key and j.key is null)
         then greatest(0, j.attempts - 1)
         else j.attempts
       end,
-      run_at = greatest(now(), j.run_at)
-        + coalesce(held.delay, exp(least(held.attempts, 10))) * interval '1 second',
+      run_at = case
+        when held.verdict = -2 then j.run_at
+        else greatest(now(), j.run_at)
+          + coalesce(held.delay, exp(least(held.attempts, 10))) * interval '1 second'
+      end,
       last_error = coalesce(held.error, j.last_error),
       payload = coalesce(held.payload::json, j.payload),
       updated_at = case when held.verdict = -1 then now() else j.updated_at end,
