@@ -1,0 +1,86 @@
+"""What hooks hear of recovery, and what they may say."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from support.running import running, sql
+
+from graphile_worker import (
+    FailureReason,
+    HookRegistry,
+    JobInterrupted,
+    JobRecovery,
+    JobRecoveryResult,
+    WorkerRecovered,
+    task,
+)
+
+DEAD = """
+with dead as (
+  insert into graphile_worker._private_workers (id, last_heartbeat_at)
+  values ('dead', now() - interval '1 hour')
+), job as (
+  select id from graphile_worker.add_job('lost')
+)
+select id from job
+"""
+CLAIMED = """
+update graphile_worker._private_jobs
+set locked_by = 'dead', locked_at = now() - interval '1 hour', attempts = 1
+"""
+
+
+@task("other", payload=None)
+async def other() -> None: ...
+
+
+@pytest.mark.parametrize("answer", [None, JobRecoveryResult.DEFAULT, JobRecoveryResult.SKIP])
+async def test_each_job_of_a_dead_worker_is_asked_about_and_told_once(
+    gw_database: str, answer: JobRecoveryResult | None
+) -> None:
+    registry = HookRegistry()
+    told: list[Any] = []
+    swept = asyncio.Event()
+
+    async with sql(gw_database) as connection:
+        job_id = await connection.fetchval(DEAD)
+        await connection.execute(CLAIMED)
+
+        async def owner() -> str | None:
+            return await connection.fetchval("select locked_by from graphile_worker._private_jobs")
+
+        @registry.on(JobRecovery)
+        async def ask(event: JobRecovery) -> JobRecoveryResult | None:
+            told.append((event, await owner()))
+            return answer
+
+        @registry.on(JobInterrupted)
+        async def interrupted(event: JobInterrupted) -> None:
+            told.append((event, await owner()))
+
+        @registry.on(WorkerRecovered)
+        async def recovered(event: WorkerRecovered) -> None:
+            told.append((event, await owner()))
+            swept.set()
+
+        async with running(gw_database, tasks=[other], hooks=registry) as worker:
+            await asyncio.wait_for(swept.wait(), 15)
+
+    (question, at_question), *ends, (summary, at_summary) = told
+    assert isinstance(question, JobRecovery)
+    assert (question.job.id, question.worker_id) == (job_id, worker.worker_id)
+    assert (question.previous_worker_id, question.reason) == ("dead", FailureReason.WORKER_CRASHED)
+    assert at_question == "dead", "asked before anything is changed"
+    skipped = answer is JobRecoveryResult.SKIP
+    assert summary == WorkerRecovered(
+        worker_id=worker.worker_id, dead_worker_ids=["dead"], jobs_recovered=0 if skipped else 1
+    )
+    if skipped:
+        assert (ends, at_summary) == ([], "dead")
+        return
+    ((end, at_end),) = ends
+    assert (end.job.id, end.reason) == (job_id, FailureReason.WORKER_CRASHED)
+    assert (at_end, at_summary) == (None, None), "told when it is in the table"
