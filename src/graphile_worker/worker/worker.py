@@ -8,7 +8,7 @@ import logging
 from collections.abc import Coroutine, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from graphile_worker.client.open_database import url_of
 from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
@@ -28,7 +28,8 @@ from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.batch_delays import NO_DELAYS
 from graphile_worker.worker.claimer import ClaimRules
 from graphile_worker.worker.crons import cron_scheduler
-from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
+from graphile_worker.worker.ending import end_in_order
+from graphile_worker.worker.engine import Engine
 from graphile_worker.worker.exporter import exporter_of
 from graphile_worker.worker.health import Health, Parts, stopped
 from graphile_worker.worker.http_server import Pages, serving
@@ -45,9 +46,6 @@ from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.worker_events import run_told
 
 logger = logging.getLogger(__name__)
-
-_STORED_WITHIN: Final = 5.0
-"""Seconds that the last outcomes have to reach the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,30 +313,8 @@ class Worker:
         self.request_shutdown()
 
     async def _end(self, engine: Engine, claiming: asyncio.Task[None] | None) -> None:
-        """Draining, aborting, stored: each bounded, so that a dead database cannot hold us up."""
-        engine.drain()
         grace = seconds(self._options.shutdown_config().grace_period)
-        await _within(grace, engine.slots.wait_idle(), unless=self._shutdown.aborting)
-        if engine.slots.running:
-            self._shutdown.abort()
-            for job in engine.slots.running:
-                logger.warning(
-                    "job %s: interrupted by the shutdown",
-                    job.id,
-                    extra={"event": "JobInterrupted", "job_id": job.id, "attempt": job.attempts},
-                )
-            engine.slots.cancel_all()
-            await _within(CANCELLED_END_WITHIN, engine.slots.wait_idle())
-        await engine.abandon_running()
-        if claiming is not None:
-            await asyncio.wait([claiming], timeout=_STORED_WITHIN)
-            claiming.cancel()
-        await _within(_STORED_WITHIN, engine.releaser.wait_empty())
-        if engine.releaser.unreleased:
-            logger.error(
-                "the database is away; these jobs stay locked until they are recovered: %s",
-                [job.id for job in engine.releaser.unreleased],
-            )
+        await end_in_order(engine, claiming, self._shutdown, grace=grace)
 
     @contextlib.contextmanager
     def _shown(
@@ -412,17 +388,3 @@ class Worker:
             batch_delays=NO_DELAYS if ahead is None else options.batch_delays(),
             collect_errors=collect_errors,
         )
-
-
-async def _within(
-    limit: float, wait: Coroutine[Any, Any, Any], *, unless: asyncio.Event | None = None
-) -> None:
-    """Await, but no longer than `limit` seconds, nor past the moment that `unless` is set."""
-    waits = [asyncio.ensure_future(wait)]
-    if unless is not None:
-        waits.append(asyncio.ensure_future(unless.wait()))
-    try:
-        await asyncio.wait(waits, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for future in waits:
-            future.cancel()
