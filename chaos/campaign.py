@@ -84,6 +84,7 @@ async def run(plan: Plan) -> Figures:
                 await asyncio.wait({adding})
             done_after = await ledger.wait_done(_DONE_WITHIN)
             before, after = await ledger.longest_silence()
+            await ledger.wait_registered(fleet.pids)
             codes = await fleet.end_in_order()
             text = _read_all(logs)
             findings = await ledger.findings(text)
@@ -123,7 +124,7 @@ def told(plan: Plan, figures: Figures) -> str:
     """The figures, to be read."""
     found = figures.findings
     done = "never" if figures.done_after is None else f"{figures.done_after:.1f} s"
-    around = ", ".join(figures.silence_after) or "no fault"
+    around = ", ".join(figures.silence_after[:8]) or "no fault"
     lines = [
         f"seed {plan.seed}: {plan.seconds:g} s, {plan.workers} workers of {plan.concurrency}",
         *(f"  {count:5}  {kind}" for kind, count in sorted(figures.faults.items())),

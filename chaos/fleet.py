@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Self
 
+from chaos.worker import DID_NOT_START
+
 
 class Fleet:
     """Keeps `size` workers up until it is closed; each writes its log into a file."""
@@ -36,6 +38,10 @@ class Fleet:
             if process.returncode is None:
                 process.kill()
         await asyncio.gather(*self._keepers)
+
+    def pids(self) -> set[int]:
+        """The processes, as they are now."""
+        return {process.pid for process in self._processes.values()}
 
     def pick(self, dice: random.Random) -> int | None:
         """A worker that runs."""
@@ -80,7 +86,7 @@ class Fleet:
                 )
             self._processes[place] = process
             code = await process.wait()
-            if not self._closing and code != -signal.SIGKILL:
+            if not self._closing and code not in {-signal.SIGKILL, DID_NOT_START}:
                 self.surprises.append(code)
 
     def _send(self, place: int, number: signal.Signals) -> None:

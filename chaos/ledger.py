@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,6 +120,17 @@ class Ledger:
                 return loop.time() - start
             await asyncio.sleep(0.05)
         return None
+
+    async def wait_registered(self, pids: Callable[[], set[int]]) -> None:
+        """Wait until these processes are at work: one that just starts heeds no signal yet."""
+        async with self._connection() as connection, asyncio.timeout(60):
+            while True:
+                rows = await connection.fetch(
+                    "select (metadata->>'pid')::integer as pid from graphile_worker._private_workers"
+                )
+                if pids() <= {row["pid"] for row in rows}:
+                    return
+                await asyncio.sleep(0.05)
 
     async def longest_silence(self) -> tuple[datetime, datetime]:
         """From the effect after which nothing happened for longest, to the next one."""

@@ -7,9 +7,18 @@ import logging
 import sys
 from datetime import timedelta
 
-from graphile_worker import WorkerContext, WorkerOptions, WorkerRecoveryConfig, task
+from graphile_worker import (
+    ConnectionLostError,
+    Worker,
+    WorkerContext,
+    WorkerOptions,
+    WorkerRecoveryConfig,
+    task,
+)
 from graphile_worker.database.statement import Statement, nothing
 
+DID_NOT_START = 75
+"""The exit code of a worker that lost its database before its first claim."""
 TIMEOUT = 4.0
 """A handler that hangs on a dead link must come to an end."""
 RECOVERY = WorkerRecoveryConfig(
@@ -74,8 +83,26 @@ async def main(url: str, concurrency: int) -> None:
         shutdown_interrupted_job_retry_delay=0,
         wait_for_database=60,
     )
-    async with options.init() as worker:
-        await worker.run()
+    at_work = asyncio.Event()
+
+    async def watch(worker: Worker) -> None:
+        while worker.health().since_last_claim is None:
+            await asyncio.sleep(0.01)
+        at_work.set()
+
+    try:
+        async with options.init() as worker:
+            watching = asyncio.create_task(watch(worker))
+            try:
+                await worker.run()
+            finally:
+                watching.cancel()
+    except ConnectionLostError as error:
+        # Hit while it started, it says so and ends; afterwards nothing of the kind may end it.
+        if at_work.is_set():
+            raise
+        print("did not start:", error, file=sys.stderr)
+        sys.exit(DID_NOT_START)
 
 
 if __name__ == "__main__":
