@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import asyncpg
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -293,6 +294,7 @@ class Fleet(RuleBasedStateMachine):
         assert {row["queue_name"]: row["locked_by"] for row in rows} == dict(queues)
 
 
+@pytest.mark.timeout(300)  # a few hundred statements, which a crowded machine is slow with
 def test_a_fleet_does_what_the_model_does(gw_database: str) -> None:
     class OnThisDatabase(Fleet):
         url = gw_database

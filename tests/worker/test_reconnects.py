@@ -62,8 +62,13 @@ async def test_a_link_that_died_without_a_word_is_noticed_by_a_probe(
             tasks=[count],
             direct_database_url=through(relay, gw_database),
             poll_interval=NEVER_POLLS,
-        ),
+        ) as worker,
     ):
+
+        async def listens() -> bool:
+            return worker.health().listening
+
+        await until(listens)
         await connection.execute("select graphile_worker.add_job('count')")
         await get(done)
         relay.freeze()
