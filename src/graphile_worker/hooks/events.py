@@ -211,7 +211,7 @@ class CronTick(ObserverEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronJobScheduled(ObserverEvent):
-    """A cron item is due, right before its job is added."""
+    """This worker has added the job of a cron item that was due; in a fleet, one worker is told."""
 
     crontab: Any
     """The `Crontab`."""
