@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "stats": ("stats", "Count the jobs by state."),
     "run": ("run", "Run a worker."),
     "doctor": ("doctor", "Check the deployment, and say how to mend what is wrong."),
+    "watch": ("watch", "Watch the jobs and the workers, live."),
     "crontab": ("crontab", "Check crontabs, and see what they mean."),
     "demo": ("demo", "See a worker at work, on a PostgreSQL that comes along."),
 }
