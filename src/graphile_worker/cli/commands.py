@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "run": ("run", "Run a worker."),
     "doctor": ("doctor", "Check the deployment, and say how to mend what is wrong."),
     "watch": ("watch", "Watch the jobs and the workers, live."),
+    "bench": ("bench", "Measure how fast jobs are added and run on this database."),
     "crontab": ("crontab", "Check crontabs, and see what they mean."),
     "demo": ("demo", "See a worker at work, on a PostgreSQL that comes along."),
 }

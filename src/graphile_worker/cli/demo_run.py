@@ -18,6 +18,7 @@ from typing import Final
 
 import click
 
+from graphile_worker.cli.at_work import at_work
 from graphile_worker.cli.demo_checks import checks
 from graphile_worker.cli.demo_jobs import ITEMS, Plan
 from graphile_worker.cli.demo_ledger import Ledger
@@ -32,7 +33,6 @@ from graphile_worker.embedded.server import EmbeddedPostgres, is_embedded_url
 from graphile_worker.errors import GraphileWorkerError
 from graphile_worker.worker.options import WorkerOptions
 from graphile_worker.worker.signals import shutdown_on_signals
-from graphile_worker.worker.worker import Worker
 
 _CONCURRENCY: Final = 32
 _LOOK_EVERY: Final = 0.1
@@ -120,7 +120,7 @@ async def _show(demo: Demo, url: str, stop: Stop) -> None:
         max_pg_conn=8,
         listen_os_shutdown_signals=False,
     )
-    async with options.init() as worker, _running(worker):
+    async with options.init() as worker, at_work(worker):
         plan = Plan.of(demo.jobs)
         utils = worker.create_utils()
         await _work(plan, ledger, utils)
@@ -131,18 +131,6 @@ async def _show(demo: Demo, url: str, stop: Stop) -> None:
             _invite(url, demo.schema)
             stop.welcome = True
             await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def _running(worker: Worker) -> AsyncGenerator[None]:
-    """The worker at work for the length of a block; its failure is ours."""
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(worker.run(), name="worker")
-        try:
-            yield
-        finally:
-            worker.request_shutdown()
-            await asyncio.wait([running])
 
 
 async def _work(plan: Plan, ledger: Ledger, utils: WorkerUtils) -> None:
