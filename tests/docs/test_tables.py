@@ -150,6 +150,13 @@ async def test_every_check_of_doctor_is_told(gw_database: str) -> None:
     assert names_in(rows) == [*(finding.check for finding in found), "shutdown"]
 
 
+def test_every_check_is_in_the_checklist() -> None:
+    rows = table_below(DOCS / "command-line.md", "### What doctor checks")
+    checklist = table_below(DOCS / "operations" / "deployment.md", "## Checklist")
+    found_by = {name for _, cell in checklist for name in re.findall(r"`(\w+)`", cell)}
+    assert found_by == set(names_in(rows))
+
+
 def test_every_option_of_a_crontab_line_is_told() -> None:
     rows = table_below(DOCS / "cron.md", "### Options of a line")
     told = [name.strip("`") for cell, *_ in rows for name in cell.split(", ")]
