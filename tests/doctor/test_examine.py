@@ -201,6 +201,11 @@ async def test_it_finds(name: str, look: Look, postgres: asyncpg.Connection):
     assert finding.remedy
 
 
+async def test_a_task_whose_jobs_are_due_is_told_once(look, postgres):
+    await postgres.execute(FAULTS["jobs wait for a task that nobody knows"][0])
+    assert faults(await look()) == {"unserved": PROBLEM}
+
+
 @pytest.mark.parametrize("name", ["an index was dropped", "a key was dropped"])
 async def test_the_remedy_for_an_index_is_sql_that_mends_it(name, look, postgres):
     await postgres.execute(FAULTS[name][0])

@@ -142,13 +142,12 @@ async def _of_the_fleet(
     )
     await book.read("locks", lock_owners(schema, dead_after=silence), fleet.locks)
     await book.read("queues", held_queues(schema, dead_after=silence), fleet.queues)
+    due = await book.database.run(unserved_tasks(schema, due_for=limits.unserved_for))
+    book.add(fleet.unserved(due, limits))
     await book.read(
-        "unserved",
-        unserved_tasks(schema, due_for=limits.unserved_for),
-        lambda tasks: fleet.unserved(tasks, limits),
-    )
-    await book.read(
-        "identifiers", unknown_identifiers(schema, dead_after=silence), fleet.identifiers
+        "identifiers",
+        unknown_identifiers(schema, dead_after=silence),
+        lambda unknown: fleet.identifiers(unknown, told_already=due),
     )
     book.add(fleet.crontabs(alive))
 

@@ -106,8 +106,11 @@ def unserved(identifiers: Sequence[str], thresholds: Thresholds) -> Finding:
     )
 
 
-def identifiers(unknown: Sequence[UnknownIdentifier]) -> Finding:
-    """Whether there are names, or jobs, that nobody knows; due jobs are `unserved`."""
+def identifiers(
+    unknown: Sequence[UnknownIdentifier], *, told_already: Sequence[str] = ()
+) -> Finding:
+    """Whether there are names, or jobs, that nobody knows, besides those told by `unserved`."""
+    unknown = [one for one in unknown if one.identifier not in told_already]
     if lost := [one for one in unknown if one.identifier is None]:
         return problem(
             "identifiers",
@@ -117,7 +120,7 @@ def identifiers(unknown: Sequence[UnknownIdentifier]) -> Finding:
             "(select 1 from _private_tasks as t where t.id = j.task_id)",
         )
     if not unknown:
-        return ok("identifiers", "live workers know every task in the table")
+        return ok("identifiers", "live workers know every other task in the table")
     texts = [f"{one.identifier!r} ({plural(one.jobs, 'job')})" for one in unknown]
     return warning(
         "identifiers",
