@@ -20,6 +20,7 @@ from graphile_worker.doctor.finding import Finding, Level
 from graphile_worker.doctor.thresholds import Thresholds
 from graphile_worker.drivers.connect import connect
 from graphile_worker.queries.server_readings import index_definitions
+from graphile_worker.testing.databases import database_url
 
 SCHEMA = Schema("graphile_worker")
 OK, WARNING, PROBLEM = Level.OK, Level.WARNING, Level.PROBLEM
@@ -152,6 +153,11 @@ FAULTS = {
         '  \'other\', \'{"tasks": ["known", "more"], "crons": ["nightly"]}\');',
         ("crontabs", WARNING, "'nightly' by one:7 and other"),
     ),
+    "pools larger than the database's limit": (
+        ALIVE + "do $$ begin execute format("
+        "'alter database %I connection limit 10', current_database()); end $$",
+        ("connections", PROBLEM, "1 worker may open 20 connections of 10"),
+    ),
     "pools larger than the server": (
         "select graphile_worker.worker_heartbeat('greedy', '{\"max_pg_conn\": 5000}')",
         ("connections", PROBLEM, "1 worker may open 5,000 connections of"),
@@ -224,6 +230,45 @@ async def test_a_lock_of_a_paused_queue_and_of_a_running_job_are_as_they_should_
         "  locked_by = 'alive' where id = 1"
     )
     assert faults(await look()) == {}
+
+
+async def test_without_a_registry_the_storage_is_still_checked(look, postgres):
+    await postgres.execute("drop table graphile_worker._private_workers")
+    found = await look()
+    assert faults(found) == {"schema": PROBLEM}
+    assert {"vacuum", "transactions", "indexes", "sequences"} <= set(found)
+    assert "workers" not in found
+
+
+async def test_an_index_that_was_given_up(gw_database, look, postgres):
+    await postgres.execute(
+        ALIVE + "select graphile_worker.add_job('known', run_at := now() + interval '1 day') "
+        "from generate_series(1, 2)"
+    )
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await postgres.execute(
+            "create unique index concurrently mine on graphile_worker._private_jobs (priority)"
+        )
+    finding = (await look())["indexes"]
+    assert finding.level is WARNING
+    assert finding.message == "PostgreSQL does not use mine (invalid)"
+
+
+async def test_a_database_that_cannot_hold_every_payload(server):
+    async with sql(server.url) as connection:
+        await connection.execute(
+            "create database gw_ascii encoding 'SQL_ASCII' template template0 "
+            "lc_collate 'C' lc_ctype 'C'"
+        )
+    try:
+        database = await connect(database_url(server.url, "gw_ascii"))
+        found = {finding.check: finding for finding in await examine(database, SCHEMA)}
+        await database.aclose()
+    finally:
+        async with sql(server.url) as connection:
+            await connection.execute("drop database gw_ascii with (force)")
+    assert found["server"].level is PROBLEM
+    assert "encoding SQL_ASCII" in found["server"].message
 
 
 async def test_replicas_of_one_deployment_share_their_crontab(look, postgres):

@@ -72,8 +72,8 @@ def picture(view: View, *, height: int | None = None) -> RenderableType:
     """The frame, with as many rows as fit into a height; all of them, if there is none."""
     frame = view.frame
     tasks, workers, errors = _fitting(height, len(frame.tasks), len(frame.workers), 5)
-    parts: list[RenderableType] = [_title(view), Text(), _totals(view), Text()]
-    parts += [_tasks(frame.tasks, tasks), Text(), _workers(frame.workers, workers)]
+    parts: list[RenderableType] = [_title(view), Text(), _totals(view), _pace(view)]
+    parts += [Text(), _tasks(frame.tasks, tasks), Text(), _workers(frame.workers, workers)]
     if frame.errors:
         parts += [Text(), *_errors(frame.errors[:errors])]
     return Group(*parts)
@@ -91,9 +91,10 @@ def _fitting(height: int | None, tasks: int, workers: int, errors: int) -> tuple
 
 def _title(view: View) -> Text:
     clock = datetime.fromtimestamp(view.frame.now, UTC).strftime("%H:%M:%S UTC")
-    title = Text.assemble(
-        ("graphile-worker", "bold"), f"  {one_line(view.schema)}  ", (clock, "dim")
-    )
+    title = _line()
+    title.append("graphile-worker", style="bold")
+    title.append(f"  {one_line(view.schema)}  ")
+    title.append(clock, style="dim")
     if view.lost_for is not None:
         lost = f"lost the database {span(view.lost_for)} ago, trying again: {one_line(view.error)}"
         title.append(f"  {lost}", style="bold red")
@@ -109,21 +110,24 @@ def _totals(view: View) -> Text:
         ("scheduled", frame.scheduled, frame.scheduled_complete),
         ("failed", frame.failed, frame.complete),
     )
-    text = Text()
+    text = _line()
     for name, count, complete in counts:
-        text.append(f"{name} ", style="dim")
+        text.append(f"   {name} " if text else f"{name} ", style="dim")
         text.append(_count(count, complete=complete), style=_STYLES[name] if count else "dim")
-        text.append("   ")
-    text.append("oldest ready ", style="dim")
-    text.append(*_age(frame.oldest_seconds))
-    text.append("\n")
+    return text
+
+
+def _pace(view: View) -> Text:
+    text = _line()
     if view.rates is None:
         text.append("added -/s   done -/s", style="dim")
     else:
         text.append(f"added {view.rates.added:,.0f}/s   ")
         text.append(f"done {view.rates.done:,.0f}/s", style="green" if view.rates.done else "")
-    if not frame.complete:
-        text.append("   + at least: the table is too large to be counted", style="dim")
+    text.append("   oldest ready ", style="dim")
+    text.append(*_age(view.frame.oldest_seconds))
+    if not view.frame.complete:
+        text.append("   + at least: the table is large", style="dim")
     return text
 
 
@@ -163,15 +167,20 @@ def _workers(lines: Sequence[WorkerLine], most: int) -> RenderableType:
 
 
 def _errors(lines: Sequence[ErrorLine]) -> list[Text]:
-    """The last failures, a line each: cut at the edge of the terminal."""
+    """The last failures, a line each."""
     texts = [Text("last errors", style="bold")]
     for line in lines:
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text = _line()
         text.append(f"{line.id} ", style="dim")
         text.append(f"{one_line(line.task)} ({line.attempts}/{line.max_attempts}) ")
         text.append(one_line(line.error), style="red")
         texts.append(text)
     return texts
+
+
+def _line() -> Text:
+    """Text that is cut at the edge of the terminal: a second line would not have been counted."""
+    return Text(no_wrap=True, overflow="ellipsis")
 
 
 def _table(first: str, *, numbers: Sequence[str]) -> Table:

@@ -52,7 +52,8 @@ async def examine(
     """Make all checks that need the database, in the order in which to mend what they find.
 
     Reads only, but for one notification on a channel of its own. The table of jobs is read a few
-    times. Where the schema is missing, hidden or too old, the checks behind that are left out.
+    times. Where the schema is missing or hidden, the checks behind that are left out; without a
+    registry of workers, those of the fleet.
 
     Args:
         database: where the workers connect.
@@ -76,7 +77,8 @@ async def examine(
         lambda seconds: server.notifications(seconds, limits),
     )
     if await _of_the_schema(book, schema, state):
-        await _of_the_fleet(book, schema, limits, facts)
+        if state.has_registry:
+            await _of_the_fleet(book, schema, limits, facts)
         await _of_the_storage(book, schema, limits, facts)
     return book.findings
 
@@ -123,7 +125,7 @@ async def _of_the_schema(book: _Book, schema: Schema, state: SchemaState) -> boo
         return False
     missing = await book.database.run(missing_rights(schema))
     rights = book.add(server.rights(state, missing))
-    return rights.level is Level.OK and state.has_registry
+    return rights.level is Level.OK
 
 
 async def _of_the_fleet(

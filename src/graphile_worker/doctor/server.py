@@ -40,10 +40,10 @@ def server(reading: ServerReading, encoding: str) -> Finding:
             f"{what}, encoding {encoding}, in which not every payload can be stored",
             "use a database that was made with: createdb -E UTF8 -T template0 NAME",
         )
-    if reading.read_only:
+    if reading.is_standby:
         return problem(
             "server",
-            f"{what}: read-only, a standby or a server with default_transaction_read_only",
+            f"{what}: a standby, which cannot be written to",
             "connect to the primary, with several hosts in the URL and "
             "target_session_attrs=read-write",
         )

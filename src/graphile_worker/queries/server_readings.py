@@ -20,8 +20,8 @@ class ServerReading:
     version: str
     database: str
     role: str
-    read_only: bool
-    """A standby, or a server on which transactions are read-only."""
+    is_standby: bool
+    """Whether it follows another server, and cannot be written to."""
     autovacuum: bool
     """Whether autovacuum runs at all."""
     connections: int
@@ -125,13 +125,13 @@ def _catalog(name: str) -> str:
 
 
 def _server(rows: Sequence[Row]) -> ServerReading:
-    number, version, database, role, read_only, autovacuum, connections, others = rows[0]
+    number, version, database, role, is_standby, autovacuum, connections, others = rows[0]
     return ServerReading(
         version_number=number,
         version=version,
         database=database,
         role=role,
-        read_only=read_only,
+        is_standby=is_standby,
         autovacuum=autovacuum,
         connections=connections,
         other_sessions=others,

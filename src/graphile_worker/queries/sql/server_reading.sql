@@ -1,12 +1,13 @@
 -- The server, and how many connections workers can have of it: the smallest of what the server, the
 -- database and the role allow. Other sessions are those that are not ours; the sessions of other
--- roles are counted too, since everybody may see that they are there.
+-- roles are counted too, since everybody may see that they are there. A read-only default of the role
+-- or the database does not matter: our sessions set their own.
 select
   current_setting('server_version_num')::integer,
   current_setting('server_version'),
   current_database()::text,
   current_user::text,
-  pg_is_in_recovery() or current_setting('default_transaction_read_only')::boolean,
+  pg_is_in_recovery(),
   current_setting('autovacuum')::boolean and current_setting('track_counts')::boolean,
   least(
     current_setting('max_connections')::integer
