@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Final
 
 from graphile_worker.database.schema import Schema
@@ -14,6 +15,17 @@ from graphile_worker.queries.loader import load
 
 EXACT_UP_TO: Final = 32
 LARGEST: Final = 512
+
+
+class Look(Enum):
+    """Where a claim looks for jobs; the value is its statement."""
+
+    PLAIN = "claim_jobs"
+    """Jobs of no queue: the cheapest."""
+    QUEUES = "claim_queued_jobs"
+    """Queues too; reads past all jobs that wait behind locked ones."""
+    HEADS = "claim_queue_heads"
+    """Queues too, by our index."""
 
 
 def batch_size(free: int) -> int:
@@ -35,7 +47,7 @@ def claim_jobs(
     forbidden_flags: list[str] | None,
     now: datetime | None,
     limit: int,
-    queues: bool,
+    look: Look,
     details: bool = True,
 ) -> Statement[list[ClaimedJob]]:
     """Claim up to `limit` due jobs: attempts counted, locked for this worker.
@@ -48,15 +60,14 @@ def claim_jobs(
         now: a clock of the caller's, or None for the database's.
         limit: a size that `batch_size` gives.
         details: whether the columns that only `ctx.job` shows are read; without, they are None.
-        queues: whether to look at jobs of named queues too; without, the statement is cheaper.
+        look: where.
 
     Returns:
         Jobs in no particular order. An empty answer does not prove that nothing is due: rows that
         another session holds at that moment are not seen.
     """
-    name = "claim_queued_jobs" if queues else "claim_jobs"
     args = (worker_id, task_ids, forbidden_flags, now, details)
-    return Statement(name, load(name, schema, limit), args, _claimed)
+    return Statement(look.value, load(look.value, schema, limit), args, _claimed)
 
 
 def _claimed(rows: Sequence[Row]) -> list[ClaimedJob]:

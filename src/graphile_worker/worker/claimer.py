@@ -6,19 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
-from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.queries.claim_jobs import batch_size, claim_jobs
-from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.queries.claim_jobs import Look, batch_size, claim_jobs
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
@@ -31,15 +28,8 @@ _IDLE: Final = 1.0
 """Seconds without a claim after which the tables may have changed enough for another plan."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRules:
-    """What this worker may claim, and as whom."""
-
-    schema: Schema
-    identity: WorkerIdentity
-    forbidden_flags: list[str] | None
-    use_local_time: bool
-    poll_interval: float
+_PLAIN_CLAIMS: Final = 16
+"""Full claims of jobs without a queue until queues are looked at again."""
 
 
 class Claimer:
@@ -72,7 +62,7 @@ class Claimer:
         self._take = take
         self._turn_to_claim = turn_to_claim
         self._backoff = Backoff()
-        self._queues = True
+        self._plain_claims = 0
         self._slow = False
         self._last_claim = self._planned = time.monotonic()
         self.is_answered = False
@@ -144,6 +134,10 @@ class Claimer:
         asked = batch_size(room)
         jobs = await self._claim(asked)
         self._take(jobs, asked)
+        if jobs:
+            # They begin before the next claim: where they end at once, it asks for all their slots
+            # together, instead of for the one that was free already.
+            await asyncio.sleep(0)
         return len(jobs)
 
     async def _claim(self, limit: int) -> list[ClaimedJob]:
@@ -156,29 +150,39 @@ class Claimer:
         if started - (self._planned if self._slow else self._last_claim) > _IDLE:
             await self._connection.discard_plans()
             self._planned = started = time.monotonic()
+        look = self._look()
         try:
-            jobs = await self._connection.run(self._statement(limit))
+            jobs = await self._connection.run(self._statement(limit, look))
         except ConnectionLostError:
             self._lost_claims.suspect()
             raise
         self._last_claim = self.answered_at = time.monotonic()
         self.is_answered = True
         self._slow = self._last_claim - started > _SLOW
-        # Until a claim shows that there are no queues, and whenever one comes back short, the
-        # next one looks at queues too.
-        self._queues = len(jobs) < limit or jobs[0].queues_exist
+        if len(jobs) < limit:
+            self._plain_claims = 0
+        elif look is Look.PLAIN:
+            self._plain_claims -= 1
+        else:
+            self._plain_claims = 0 if jobs[0].queues_exist else _PLAIN_CLAIMS
         return jobs
 
-    def _statement(self, limit: int) -> Statement[list[ClaimedJob]]:
+    def _look(self) -> Look:
+        """Queues too, unless the last look at them showed none, and claims were full since."""
+        if self._plain_claims:
+            return Look.PLAIN
+        return Look.HEADS if self._rules.by_index else Look.QUEUES
+
+    def _statement(self, limit: int, look: Look) -> Statement[list[ClaimedJob]]:
         rules = self._rules
         return claim_jobs(
             rules.schema,
             worker_id=rules.identity.id,
             task_ids=self._task_ids.ids,
             forbidden_flags=rules.forbidden_flags,
-            now=datetime.now(UTC) if rules.use_local_time else None,
+            now=rules.now(),
             limit=limit,
-            queues=self._queues,
+            look=look,
             details=self._task_ids.show_jobs,
         )
 

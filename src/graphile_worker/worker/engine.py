@@ -19,8 +19,10 @@ from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
-from graphile_worker.worker.claimer import Claimer, ClaimRules
+from graphile_worker.worker.claim_rules import ClaimRules
+from graphile_worker.worker.claimer import Claimer
 from graphile_worker.worker.job_events import JobEvents
+from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.releaser import FULL_BATCH, Releaser, interrupted
 from graphile_worker.worker.run_job import JobRunner, Run
@@ -47,6 +49,7 @@ class Engine:
         local_queue: where claimed jobs wait for a slot; None: none is claimed without one.
         local_queue_events: who wants to know of it.
         batch_delays: how long outcomes wait for others.
+        keeps_queues: whether a slot goes on with the named queue whose job it ran.
         collect_errors: whether what handlers raise is kept.
     """
 
@@ -62,6 +65,7 @@ class Engine:
         local_queue: LocalQueueConfig | None = None,
         local_queue_events: LocalQueueEvents = SILENT,
         batch_delays: BatchDelays = NO_DELAYS,
+        keeps_queues: bool = False,
         collect_errors: bool = False,
     ) -> None:
         self._shutdown = environment.shutdown
@@ -104,17 +108,30 @@ class Engine:
         if batch_delays.any:
             # What waits on purpose must not stop the worker.
             self._most_unstored = max(self._most_unstored, 2 * FULL_BATCH)
+        self._keeps_queues = keeps_queues and rules.by_index
+        self._kept_queues = KeptQueues(
+            rules,
+            task_ids,
+            may_take=self._may_take_next,
+            start=self._start_next,
+            on_slot_free=self._slot_freed,
+        )
         self.releaser = Releaser(
             self._connections[1],
-            rules.schema,
-            rules.identity,
+            rules,
+            self._kept_queues,
             hurries=options.database is None and options.prepared_statements,
             on_released=self._released,
             on_queue_freed=self._queue_freed,
+            on_claim_lost=self._claim_lost,
             delays=batch_delays,
         )
         self._lost_claims = LostClaims(
-            rules.schema, rules.identity, self._connections[0], self._held
+            rules.schema,
+            rules.identity,
+            self._connections[0],
+            self._held,
+            self._kept_queues.wait_answered,
         )
         self.claimer = Claimer(
             rules,
@@ -170,7 +187,7 @@ class Engine:
 
     def _free(self) -> int:
         """How many jobs may start."""
-        return self.slots.free - self.runner.abandoned_threads
+        return self.slots.free - len(self._kept_queues) - self.runner.abandoned_threads
 
     def _room(self) -> int:
         """How many may be claimed; none while outcomes pile up, since their jobs are still ours."""
@@ -196,6 +213,8 @@ class Engine:
     async def _run(self, job: ClaimedJob) -> None:
         try:
             run = await self._run_job(job)
+            if self._keeps_queues:
+                self._kept_queues.keep(job, None if run.is_stored else run.outcome)
         finally:
             # Before the outcome is put: the next claim is what takes longest, and is sent first.
             self.slots.ended(job)
@@ -216,7 +235,19 @@ class Engine:
     def _stored_by_handler(self, job: ClaimedJob, outcome: Outcome) -> None:
         self._released(job, outcome, lost=False)
         if job.queue_id is not None:
-            self._queue_freed()
+            self.releaser.queue_freed(job.queue_id)
+
+    def _may_take_next(self) -> bool:
+        """Whether the next job of a queue may be taken without a claim of its own."""
+        return not (self._swept or self._shutdown.draining.is_set() or self._lost_claims.is_looking)
+
+    def _start_next(self, job: ClaimedJob) -> None:
+        ends = self._swept or self._shutdown.draining.is_set()
+        (self._give_back if ends else self.slots.start)(job)
+
+    def _claim_lost(self) -> None:
+        self._lost_claims.suspect()
+        self._wakeup()
 
     def _hand_back(self, job: ClaimedJob) -> None:
         self.releaser.put(job, self._cut_off() or interrupted(self._retry_delay))
@@ -278,6 +309,8 @@ class Engine:
         return None if job is None else self.runner.describe(job)
 
     def _slot_freed(self) -> None:
+        if self._free() <= 0:
+            return
         if self.local_queue is None:
             self.claimer.room_made()
         elif not self._shutdown.draining.is_set():

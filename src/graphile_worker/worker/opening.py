@@ -35,7 +35,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
     hooks = frozen(handlers, seconds(options.hook_timeout))
     async with AsyncExitStack() as stack:
         database = await _open(options, stack)
-        await migrate(database, schema)
+        migrated = await migrate(database, schema, builds_index=False)
         direct = await _open_direct(options, stack) or database
         task_ids = TaskIds(schema, registry, show_jobs=hooks.watch_jobs)
         await task_ids.register(database)
@@ -45,6 +45,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
             identity=WorkerIdentity(),
             database=database,
             direct=direct,
+            has_queue_index=migrated.has_queue_index,
             task_ids=task_ids,
             registry=handlers,
             hooks=hooks,

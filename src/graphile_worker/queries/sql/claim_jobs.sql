@@ -1,4 +1,4 @@
--- Takes the first due jobs that are in no queue. Used while no named queue exists.
+-- Takes the first due jobs that are in no queue. Used while no named queue has any.
 -- jobs_no_queue_index gives them in order, so the scan ends after :BATCH_SIZE rows that nobody
 -- else holds. Ties of priority and run_at come in index order: `order by …, id` would have to read
 -- the whole tie, all rows of one add_jobs call. A row that is locked does not move, so it is found
@@ -26,4 +26,4 @@ returning
   null::text, j.priority, j.run_at,
   case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
   case when $5::boolean then j.flags::text end, case when $5::boolean then j.created_at end,
-  case when $5::boolean then j.updated_at end, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)
+  case when $5::boolean then j.updated_at end, false
