@@ -67,10 +67,11 @@ def claim_jobs(
         another session holds at that moment are not seen.
     """
     args = (worker_id, task_ids, forbidden_flags, now, details)
-    return Statement(look.value, load(look.value, schema, limit), args, _claimed)
+    return Statement(look.value, load(look.value, schema, limit), args, claimed)
 
 
-def _claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
+def claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
+    """The rows of a claim, in the order in which they are to run."""
     jobs = list(map(ClaimedJob._make, rows))
     if len(jobs) > 1:
         jobs.sort(key=_order)

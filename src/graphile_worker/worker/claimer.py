@@ -11,22 +11,18 @@ from typing import Final
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import Outcome
 from graphile_worker.queries.claim_jobs import Look, batch_size, claim_jobs
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.lost_claims import LostClaims
+from graphile_worker.worker.plans import Plans
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
-
-_SLOW: Final = 0.010
-"""Seconds after which a claim is suspected of an old plan."""
-_IDLE: Final = 1.0
-"""Seconds without a claim after which the tables may have changed enough for another plan."""
-
 
 _PLAIN_CLAIMS: Final = 16
 """Full claims of jobs without a queue until queues are looked at again."""
@@ -36,7 +32,8 @@ class Claimer:
     """Asks for as many jobs as there is room for, and again while there is both room and work.
 
     Collaborators: `room` says how many jobs may be claimed now, `take` takes those that came over,
-    and hears how many were asked for; `turn_to_claim` is awaited after each claim in `run`.
+    and hears how many were asked for; `release` is given what became of each; `turn_to_claim` is
+    awaited after each claim in `run`.
     """
 
     def __init__(  # noqa: PLR0913 (a name for each collaborator)
@@ -50,6 +47,7 @@ class Claimer:
         *,
         room: Callable[[], int],
         take: Callable[[list[ClaimedJob], int], None],
+        release: Callable[[ClaimedJob, Outcome], None],
         turn_to_claim: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._rules = rules
@@ -61,10 +59,11 @@ class Claimer:
         self._room = room
         self._take = take
         self._turn_to_claim = turn_to_claim
+        self.put = release
+        """To be called with each job that was taken, and what became of it."""
         self._backoff = Backoff()
         self._plain_claims = 0
-        self._slow = False
-        self._last_claim = self._planned = time.monotonic()
+        self._plans = Plans(connection)
         self.is_answered = False
         """Whether the last claim was answered."""
         self.answered_at: float | None = None
@@ -78,6 +77,11 @@ class Claimer:
         if self._waits_for_room:
             self._waits_for_room = False
             self._wakeup()
+
+    @staticmethod
+    def is_ours(_job: ClaimedJob) -> bool:
+        """Whether a job that runs is locked for us, as far as we know: each is."""
+        return True
 
     async def run(self) -> None:
         """Claim until the worker drains, through any outage of the database.
@@ -146,19 +150,16 @@ class Claimer:
 
     async def _send_claim(self, limit: int) -> list[ClaimedJob]:
         await self._lost_claims.give_back()
+        await self._plans.renew_if_old()
         started = time.monotonic()
-        if started - (self._planned if self._slow else self._last_claim) > _IDLE:
-            await self._connection.discard_plans()
-            self._planned = started = time.monotonic()
         look = self._look()
         try:
             jobs = await self._connection.run(self._statement(limit, look))
         except ConnectionLostError:
             self._lost_claims.suspect()
             raise
-        self._last_claim = self.answered_at = time.monotonic()
+        self.answered_at = self._plans.claimed(started)
         self.is_answered = True
-        self._slow = self._last_claim - started > _SLOW
         if len(jobs) < limit:
             self._plain_claims = 0
         elif look is Look.PLAIN:

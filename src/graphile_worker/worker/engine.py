@@ -30,6 +30,7 @@ from graphile_worker.worker.settings import WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
+from graphile_worker.worker.transaction_claimer import TransactionClaimer
 
 logger = logging.getLogger(__name__)
 
@@ -133,17 +134,7 @@ class Engine:
             self._held,
             self._kept_queues.wait_answered,
         )
-        self.claimer = Claimer(
-            rules,
-            self._connections[0],
-            task_ids,
-            wakeup,
-            environment.shutdown,
-            self._lost_claims,
-            room=self._room,
-            take=self._take,
-            turn_to_claim=None if self.local_queue is None else self.local_queue.wait_for_turn,
-        )
+        self.claimer = self._claimer(options, rules)
         self.completed = self.failed = self.retried = 0
         self.errors: list[Exception] = []
         self._collect_errors = collect_errors
@@ -180,10 +171,38 @@ class Engine:
             self.local_queue.release()
         self.releaser.hurry()
 
+    def _claimer(self, options: WorkerSettings, rules: ClaimRules) -> Claimer | TransactionClaimer:
+        turn = None if self.local_queue is None else self.local_queue.wait_for_turn
+        parts = (self._task_ids, self._wakeup, self._shutdown, self._lost_claims)
+        if options.claim_mode == "lock":
+            claim = self._connections[0]
+            return Claimer(
+                rules,
+                claim,
+                *parts,
+                room=self._room,
+                take=self._take,
+                release=self.releaser.put,
+                turn_to_claim=turn,
+            )
+        lanes = [SteadyConnection(self._database, f"claim {n}") for n in (1, 2)]
+        self._connections += lanes
+        return TransactionClaimer(
+            rules,
+            lanes,
+            *parts,
+            room=self._room,
+            take=self._take,
+            turn_to_claim=turn,
+            release=self.releaser.put,
+            on_released=self._released,
+        )
+
     def _held(self) -> list[ClaimedJob]:
         """All jobs that are ours: running, waiting, or with an outcome that is not stored yet."""
         waiting = [] if self.local_queue is None else self.local_queue.waiting
-        return [*self.slots.running, *waiting, *self.releaser.unreleased]
+        started = filter(self.claimer.is_ours, self.slots.running)
+        return [*started, *waiting, *self.releaser.unreleased]
 
     def _free(self) -> int:
         """How many jobs may start."""
@@ -208,7 +227,7 @@ class Engine:
 
     def _give_back(self, job: ClaimedJob) -> None:
         """At once, as if nobody had touched it."""
-        self.releaser.put(job, RETURNED)
+        self.claimer.put(job, RETURNED)
 
     async def _run(self, job: ClaimedJob) -> None:
         try:
@@ -225,7 +244,7 @@ class Engine:
         if run.is_stored:
             self._stored_by_handler(job, run.outcome)
         else:
-            self.releaser.put(job, run.outcome)
+            self.claimer.put(job, run.outcome)
 
     def _collect(self, job: ClaimedJob, error: BaseException | None) -> None:
         if isinstance(error, Exception) and not isinstance(error, Snooze):
@@ -250,7 +269,7 @@ class Engine:
         self._wakeup()
 
     def _hand_back(self, job: ClaimedJob) -> None:
-        self.releaser.put(job, self._cut_off() or interrupted(self._retry_delay))
+        self.claimer.put(job, self._cut_off() or interrupted(self._retry_delay))
 
     def _cut_off(self) -> Unfinished | None:
         """What becomes of a job whose handler is cancelled now; None: nobody here cancels any."""
@@ -301,7 +320,7 @@ class Engine:
         if self._events is not None:
             run = await self._events.hand_back(job, run)
         if run.outcome is not None:
-            self.releaser.put(job, run.outcome)
+            self.claimer.put(job, run.outcome)
 
     def describe(self, task: asyncio.Task[Any]) -> str | None:
         """What a task of the loop is doing, for the loop monitor."""

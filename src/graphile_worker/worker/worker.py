@@ -369,6 +369,7 @@ class Worker:
             loop=asyncio.get_running_loop(),
             sync_database=self._sync_database,
             sync_utils=self._sync_utils,
+            claims_are_row_locks=options.claim_mode == "transaction",
         )
         flags = list(options.forbidden_flags)
         rules = ClaimRules(
