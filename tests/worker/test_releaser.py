@@ -64,6 +64,8 @@ async def test_a_text_the_database_refuses_costs_neither_its_job_nor_the_others(
             rules,
             TaskIds(SCHEMA, TaskRegistry([])),
             may_take=lambda: False,
+            reserve=nothing,
+            unreserve=nothing,
             start=nothing,
             on_slot_free=nothing,
         )

@@ -79,18 +79,19 @@ class Engine:
         ]
         self._database = environment.database
         self._swept = False
-        self.runner = JobRunner(
-            options,
-            environment,
-            task_ids,
-            on_thread_returned=self._slot_freed,
-            cut_off=self._cut_off,
-        )
         self.slots = Slots(
             options.concurrency,
             self._run,
             on_free=self._slot_freed,
             on_never_run=self._hand_back,
+        )
+        self.runner = JobRunner(
+            options,
+            environment,
+            task_ids,
+            on_thread_abandoned=self.slots.reserve,
+            on_thread_returned=self._thread_returned,
+            cut_off=self._cut_off,
         )
         self.local_queue = (
             None
@@ -98,8 +99,7 @@ class Engine:
             else LocalQueue(
                 local_queue,
                 concurrency=options.concurrency,
-                free=self._free,
-                start=self.slots.start,
+                slots=self.slots,
                 give_back=self._give_back,
                 on_room=self._room_made,
                 events=local_queue_events,
@@ -114,6 +114,8 @@ class Engine:
             rules,
             task_ids,
             may_take=self._may_take_next,
+            reserve=self.slots.reserve,
+            unreserve=self.slots.unreserve,
             start=self._start_next,
             on_slot_free=self._slot_freed,
         )
@@ -204,15 +206,11 @@ class Engine:
         started = filter(self.claimer.is_ours, self.slots.running)
         return [*started, *waiting, *self.releaser.unreleased]
 
-    def _free(self) -> int:
-        """How many jobs may start."""
-        return self.slots.free - len(self._kept_queues) - self.runner.abandoned_threads
-
     def _room(self) -> int:
         """How many may be claimed; none while outcomes pile up, since their jobs are still ours."""
         if self.releaser.backlog + self._untold >= self._most_unstored:
             return 0
-        return self._free() if self.local_queue is None else self.local_queue.wanted()
+        return self.slots.free if self.local_queue is None else self.local_queue.wanted()
 
     def _take(self, jobs: list[ClaimedJob], asked: int) -> None:
         if self._shutdown.draining.is_set():
@@ -328,12 +326,15 @@ class Engine:
         return None if job is None else self.runner.describe(job)
 
     def _slot_freed(self) -> None:
-        if self._free() <= 0:
-            return
         if self.local_queue is None:
-            self.claimer.room_made()
+            if self.slots.free > 0:
+                self.claimer.room_made()
         elif not self._shutdown.draining.is_set():
             self.local_queue.slot_freed()
+
+    def _thread_returned(self) -> None:
+        self.slots.unreserve()
+        self._slot_freed()
 
     def _room_made(self) -> None:
         self.claimer.room_made()

@@ -29,8 +29,9 @@ class KeptQueues:
     statement, instead of a release and a claim after it. Its slot stays taken meanwhile. Jobs that
     are more urgent elsewhere wait for that slot, so it goes on for a tenth of a second at most.
 
-    Collaborators: `may_take` says whether this worker may claim now; `start` runs a job that was
-    taken; `on_slot_free` hears of a slot whose queue has no next job.
+    Collaborators: `may_take` says whether this worker may claim now; `reserve` keeps a slot from
+    being used, `unreserve` ends that; `start` runs a job that was taken; `on_slot_free` hears of a
+    slot whose queue has no next job.
     """
 
     def __init__(
@@ -39,12 +40,16 @@ class KeptQueues:
         task_ids: TaskIds,
         *,
         may_take: Callable[[], bool],
+        reserve: Callable[[], None],
+        unreserve: Callable[[], None],
         start: Callable[[ClaimedJob], None],
         on_slot_free: Callable[[], None],
     ) -> None:
         self._rules = rules
         self._task_ids = task_ids
         self._may_take = may_take
+        self._reserve = reserve
+        self._unreserve = unreserve
         self._start = start
         self._on_slot_free = on_slot_free
         # By the identity of the claim, as in `Slots`.
@@ -54,10 +59,6 @@ class KeptQueues:
         self._passed = 0
         self._in_flight = 0
         self._answered = Wakeup()
-
-    def __len__(self) -> int:
-        """How many slots wait for the next job of their queue."""
-        return len(self._kept)
 
     def keep(self, job: ClaimedJob, outcome: Outcome | None) -> bool:
         """Whether the slot of a job that has ended waits for the next of its queue."""
@@ -72,6 +73,7 @@ class KeptQueues:
             and self._is_worth_it()
         ):
             self._kept.add(id(job))
+            self._reserve()
             return True
         del self._since[job.queue_id]
         return False
@@ -111,12 +113,14 @@ class KeptQueues:
     def go_on(self, job: ClaimedJob, following: ClaimedJob) -> None:
         """The slot runs the job that was taken."""
         self._kept.remove(id(job))
+        self._unreserve()
         self._share += (1 - self._share) / _MEMORY
         self._start(following)
 
     def let_go(self, job: ClaimedJob) -> None:
         """The slot is free for any job."""
         self._kept.remove(id(job))
+        self._unreserve()
         self._share -= self._share / _MEMORY
         if job.queue_id is not None:
             self._since.pop(job.queue_id, None)
