@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement
@@ -21,11 +21,22 @@ class Look(Enum):
     """Where a claim looks for jobs; the value is its statement."""
 
     PLAIN = "claim_jobs"
-    """Jobs of no queue: the cheapest."""
+    """Jobs of no queue, from a place on: the cheapest."""
     QUEUES = "claim_queued_jobs"
     """Queues too; reads past all jobs that wait behind locked ones."""
     HEADS = "claim_queue_heads"
     """Queues too, by our index."""
+
+
+class Place(NamedTuple):
+    """Where a job stands in the order of all; jobs of the same place come in any order."""
+
+    priority: int
+    run_at: datetime
+
+
+FRONT: Final = Place(-(2**15), datetime(1, 1, 2, tzinfo=UTC))
+"""Before all jobs but those with a run_at of -infinity."""
 
 
 def batch_size(free: int) -> int:
@@ -39,7 +50,7 @@ def batch_size(free: int) -> int:
     return min(free - free % step, LARGEST)
 
 
-def claim_jobs(
+def claim_jobs(  # noqa: PLR0913 (what a job must be, and how it is looked for)
     schema: Schema,
     *,
     worker_id: str,
@@ -48,6 +59,7 @@ def claim_jobs(
     now: datetime | None,
     limit: int,
     look: Look,
+    start: Place = FRONT,
     details: bool = True,
 ) -> Statement[list[ClaimedJob]]:
     """Claim up to `limit` due jobs: attempts counted, locked for this worker.
@@ -61,12 +73,15 @@ def claim_jobs(
         limit: a size that `batch_size` gives.
         details: whether the columns that only `ctx.job` shows are read; without, they are None.
         look: where.
+        start: where a plain look begins; the others begin at the front.
 
     Returns:
         Jobs in no particular order. An empty answer does not prove that nothing is due: rows that
         another session holds at that moment are not seen.
     """
-    args = (worker_id, task_ids, forbidden_flags, now, details)
+    args: tuple[object, ...] = (worker_id, task_ids, forbidden_flags, now, details)
+    if look is Look.PLAIN:
+        args = (*args, start.priority, start.run_at)
     return Statement(look.value, load(look.value, schema, limit), args, claimed)
 
 
@@ -76,6 +91,12 @@ def claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
     if len(jobs) > 1:
         jobs.sort(key=_order)
     return jobs
+
+
+def place_of(job: ClaimedJob) -> Place:
+    """The place of a claimed job; that of the first with a time, where its own has none."""
+    run_at = aware(job.run_at)
+    return Place(job.priority, max(FRONT.run_at, run_at))
 
 
 def _order(job: ClaimedJob) -> tuple[int, datetime, int]:

@@ -12,7 +12,7 @@ from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Outcome
-from graphile_worker.queries.claim_jobs import Look, batch_size, claim_jobs
+from graphile_worker.queries.claim_jobs import FRONT, Look, batch_size, claim_jobs, place_of
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
@@ -24,8 +24,12 @@ from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
 
-_PLAIN_CLAIMS: Final = 16
-"""Full claims of jobs without a queue until queues are looked at again."""
+_PLAIN_FOR: Final = 0.1
+"""Seconds of plain claims after one that looked everywhere and saw no queue."""
+_PLAIN_AT_MOST: Final = 5.0
+"""The same where looking everywhere takes long."""
+_SHARE: Final = 20
+"""So many times as long as the last look everywhere took, plain claims follow it."""
 
 
 class Claimer:
@@ -62,7 +66,8 @@ class Claimer:
         self.put = release
         """To be called with each job that was taken, and what became of it."""
         self._backoff = Backoff()
-        self._plain_claims = 0
+        self._plain_until = 0.0
+        self._reached = FRONT
         self._plans = Plans(connection)
         self.is_answered = False
         """Whether the last claim was answered."""
@@ -152,7 +157,7 @@ class Claimer:
         await self._lost_claims.give_back()
         await self._plans.renew_if_old()
         started = time.monotonic()
-        look = self._look()
+        look = self._look(started)
         try:
             jobs = await self._connection.run(self._statement(limit, look))
         except ConnectionLostError:
@@ -161,16 +166,25 @@ class Claimer:
         self.answered_at = self._plans.claimed(started)
         self.is_answered = True
         if len(jobs) < limit:
-            self._plain_claims = 0
-        elif look is Look.PLAIN:
-            self._plain_claims -= 1
+            self._plain_until = 0.0
         else:
-            self._plain_claims = 0 if jobs[0].queues_exist else _PLAIN_CLAIMS
+            self._reached = place_of(jobs[-1])
+            if look is not Look.PLAIN:
+                pause = self._pause_between_looks(self.answered_at - started)
+                self._plain_until = 0.0 if jobs[0].queues_exist else self.answered_at + pause
         return jobs
 
-    def _look(self) -> Look:
-        """Queues too, unless the last look at them showed none, and claims were full since."""
-        if self._plain_claims:
+    @staticmethod
+    def _pause_between_looks(took: float) -> float:
+        """How long claims may be plain: so long may wait what is more urgent than the last job.
+
+        A tenth of a second; but where a look everywhere takes long, as while an old transaction
+        keeps the index full of jobs that are gone, it takes a twentieth of the time at most.
+        """
+        return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)
+
+    def _look(self, now: float) -> Look:
+        if now < self._plain_until:
             return Look.PLAIN
         return Look.HEADS if self._rules.by_index else Look.QUEUES
 
@@ -184,6 +198,7 @@ class Claimer:
             now=rules.now(),
             limit=limit,
             look=look,
+            start=self._reached,
             details=self._task_ids.show_jobs,
         )
 
