@@ -26,7 +26,7 @@ from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.batch_delays import NO_DELAYS
-from graphile_worker.worker.claimer import ClaimRules
+from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.crons import cron_scheduler
 from graphile_worker.worker.ending import end_in_order
 from graphile_worker.worker.engine import Engine
@@ -64,13 +64,14 @@ class Worker:
     that is under way and closes them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a name for each collaborator)
         self,
         options: WorkerSettings,
         *,
         identity: WorkerIdentity,
         database: Database,
         direct: Database,
+        has_queue_index: bool,
         task_ids: TaskIds,
         registry: HookRegistry,
         hooks: Hooks,
@@ -81,6 +82,7 @@ class Worker:
         self._schema = Schema(options.schema)
         self._database = database
         self._direct = direct
+        self._has_queue_index = has_queue_index
         self._task_ids = task_ids
         self._registry = registry
         self._hooks = hooks
@@ -367,6 +369,7 @@ class Worker:
             loop=asyncio.get_running_loop(),
             sync_database=self._sync_database,
             sync_utils=self._sync_utils,
+            claims_are_row_locks=options.claim_mode == "transaction",
         )
         flags = list(options.forbidden_flags)
         rules = ClaimRules(
@@ -375,6 +378,7 @@ class Worker:
             forbidden_flags=flags or None,
             use_local_time=options.use_local_time,
             poll_interval=seconds(options.poll_interval),
+            by_index=self._has_queue_index,
         )
         return Engine(
             options,
@@ -386,5 +390,6 @@ class Worker:
             local_queue=None if ahead is None else options.local_queue,
             local_queue_events=SILENT if ahead is None else ahead.events(),
             batch_delays=NO_DELAYS if ahead is None else options.batch_delays(),
+            keeps_queues=ahead is not None,
             collect_errors=collect_errors,
         )
