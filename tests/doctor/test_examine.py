@@ -170,6 +170,10 @@ FAULTS = {
         ALIVE + "drop index graphile_worker.jobs_main_index",
         ("indexes", PROBLEM, "1 index of the schema missing: jobs_main_index"),
     ),
+    "our index was never made": (
+        ALIVE + "drop index graphile_worker.graphile_worker_py_queue_heads",
+        ("indexes", WARNING, "graphile_worker_py_queue_heads is missing, or was given up"),
+    ),
     "a key was dropped": (
         ALIVE + "alter table graphile_worker._private_jobs drop constraint jobs_key_key1",
         ("indexes", PROBLEM, "1 index of the schema missing: jobs_key_key1"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from graphile_worker.database.schema import Schema
 from graphile_worker.doctor.expected_indexes import EXPECTED
 from graphile_worker.doctor.finding import Finding, named, ok, plural, problem, warning
 from graphile_worker.doctor.span import span
@@ -80,12 +81,23 @@ def indexes(found: Sequence[IndexDefinition], schema: str, tables: Sequence[str]
         for index in EXPECTED
         if index.table in tables and (index.table, index.unique, index.definition) not in useful
     ]
-    if missing:
-        names = [index.name for index in missing]
+    if shared := [index for index in missing if not index.is_ours]:
+        names = [index.name for index in shared]
         return problem(
             "indexes",
-            f"{plural(len(missing), 'index', 'indexes')} of the schema missing: {named(names)}",
-            "; ".join(index.statement(schema) for index in missing),
+            f"{plural(len(shared), 'index', 'indexes')} of the schema missing: {named(names)}",
+            "; ".join(index.statement(schema) for index in shared),
+            [*names, *broken],
+        )
+    if missing:
+        names = [index.name for index in missing]
+        given_up = [index.name for index in found if index.name in names]
+        drop = "".join(f"drop index {Schema(schema).quoted}.{name}; then " for name in given_up)
+        return warning(
+            "indexes",
+            f"{named(names)} is missing, or was given up: claims are slow where many jobs are in "
+            "queues",
+            f"{drop}run: graphile-worker --schema {schema} migrate",
             [*names, *broken],
         )
     if broken:
@@ -95,9 +107,8 @@ def indexes(found: Sequence[IndexDefinition], schema: str, tables: Sequence[str]
             "; ".join(f"reindex index concurrently {name.split()[0]}" for name in broken),
             broken,
         )
-    return ok(
-        "indexes", f"{plural(len(found), 'index', 'indexes')}, all of the schema's among them"
-    )
+    count = plural(len(found), "index", "indexes")
+    return ok("indexes", f"{count}, all of the schema's among them")
 
 
 def sequences(readings: Sequence[SequenceReading], thresholds: Thresholds) -> Finding:
