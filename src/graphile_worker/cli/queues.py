@@ -28,14 +28,7 @@ def command(context: click.Context) -> None:
         print_json([plain(dataclasses.asdict(queue)) for queue in queues])
         return
     rows = [
-        (
-            queue.id,
-            queue.queue_name,
-            queue.job_count,
-            queue.ready_count,
-            queue.locked_by,
-            queue.locked_at,
-        )
-        for queue in queues
+        (one.id, one.queue_name, one.job_count, one.ready_count, one.locked_by, one.locked_at)
+        for one in queues
     ]
     print_rows(_HEADER, rows, numbers=("id", "jobs", "ready"), nothing="No queues")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Unpack
+from typing import TypedDict, Unpack
 
 import click
 
@@ -16,14 +16,19 @@ from graphile_worker.jobs.spec import SMALLINT
 _LARGEST = SMALLINT.stop - 1
 
 
-class Given(How):
-    """The options; None where one was not given."""
+class Changed(TypedDict):
+    """What to change; None where it stays as it is."""
 
-    now: bool
     run_at: datetime | timedelta | None
     priority: int | None
     attempts: int | None
     max_attempts: int | None
+
+
+class Given(How, Changed):
+    """The options."""
+
+    now: bool
 
 
 @click.command(
@@ -63,12 +68,12 @@ def command(context: click.Context, ids: tuple[int, ...], **given: Unpack[Given]
     """
     if given["now"] and given["run_at"] is not None:
         raise click.UsageError("give either --now or --run-at, not both")
-    changes = {
-        "run_at": timedelta(0) if given["now"] else given["run_at"],
-        "priority": given["priority"],
-        "attempts": given["attempts"],
-        "max_attempts": given["max_attempts"],
-    }
+    changes = Changed(
+        run_at=timedelta(0) if given["now"] else given["run_at"],
+        priority=given["priority"],
+        attempts=given["attempts"],
+        max_attempts=given["max_attempts"],
+    )
     if all(value is None for value in changes.values()):
         raise click.UsageError(
             "provide at least one of --now, --run-at, --priority, --attempts, or --max-attempts"

@@ -91,7 +91,7 @@ def _tell(settings: Settings, swept: SweepResult) -> None:
 
 @contextmanager
 def _told_by_us() -> Generator[None]:
-    """What a sweep logs as a warning is our answer; errors, of jobs that kill workers, still show."""
+    """A sweep's warning says what our answer says; errors, of jobs that kill workers, show too."""
     logger = logging.getLogger("graphile_worker")
     level = logger.level
     logger.setLevel(logging.ERROR)
