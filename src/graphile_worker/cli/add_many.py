@@ -25,23 +25,30 @@ def add_many(settings: Settings, path: str, reader: LineReader, *, chunk_size: i
             stored.
         DatabaseError: as `WorkerUtils.add_jobs_stream`.
     """
+    with open_lines(path) as source:
+        return _add(settings, source, _jobs(source, path, reader), chunk_size)
+
+
+def _add(
+    settings: Settings, source: LineSource, jobs: AsyncGenerator[NewJob], chunk_size: int
+) -> int:
     stored = 0
 
     async def add(utils: WorkerUtils) -> int:
-        with open_lines(path) as source, progress(source.size) as display:
+        with progress(source.size) as display:
 
             def on_stored(count: int) -> None:
                 nonlocal stored
                 stored = count
                 display.show(source.bytes_read, count)
 
-            jobs = _jobs(source, path, reader)
             return await utils.add_jobs_stream(jobs, chunk_size=chunk_size, on_stored=on_stored)
 
     try:
         return with_utils(settings, add)
     except BaseException:
-        warn(f"{stored} job(s) were added before", as_json=settings.json, added=stored)
+        if stored:
+            warn(f"{stored} job(s) were added before it ended", as_json=settings.json, added=stored)
         raise
 
 

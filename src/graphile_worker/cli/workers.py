@@ -24,8 +24,8 @@ _HEADER = ("worker_id", "locked_jobs", "locked_queues", "heartbeat", "last_heart
     "--stale-after",
     metavar="DURATION",
     type=positive_duration,
-    default=STALE_AFTER,
-    show_default="5m",
+    default=f"{STALE_AFTER.total_seconds() / 60:g}m",
+    show_default=True,
     help="How long a worker is silent that counts as stale.",
 )
 @click.pass_context
