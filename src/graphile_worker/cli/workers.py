@@ -36,7 +36,7 @@ def command(context: click.Context, *, show_all: bool, stale_after: timedelta) -
     `live` or `stale`. Others, as those of Node.js, register nothing.
     """
     settings = Settings.of(context)
-    found = with_utils(settings, lambda utils: _workers(utils, stale_after, show_all=show_all))
+    found = with_utils(settings, lambda utils: workers_of(utils, stale_after, show_all=show_all))
     if settings.json:
         print_json([plain(worker) for worker in found])
         return
@@ -44,10 +44,16 @@ def command(context: click.Context, *, show_all: bool, stale_after: timedelta) -
     print_rows(_HEADER, rows, numbers=("locked_jobs", "locked_queues"), nothing="No workers")
 
 
-async def _workers(
+async def workers_of(
     utils: WorkerUtils, stale_after: timedelta, *, show_all: bool
 ) -> list[dict[str, Any]]:
-    """What is known of each, in the order of their ids."""
+    """What is known of each worker that holds something, or of all, in the order of their ids.
+
+    Args:
+        utils: where to look.
+        stale_after: how long a worker is silent that counts as stale.
+        show_all: also registered workers that hold nothing.
+    """
     holders = {worker.worker_id: worker for worker in await utils.locked_workers()}
     registered = {
         worker.worker_id: worker for worker in await utils.list_active_workers(stale_after)
