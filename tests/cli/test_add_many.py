@@ -64,8 +64,8 @@ def test_the_line_that_is_wrong_is_named_and_those_of_earlier_chunks_are_in(gw, 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--from-ndjson", "nowhere"], 1, "failed to read `nowhere`: No such file"),
-        (["--from-ndjson", "."], 1, "failed to read `.`: Is a directory"),
+        (["--from-ndjson", "nowhere"], 1, "failed to read nowhere: No such file"),
+        (["--from-ndjson", "."], 1, "failed to read .: Is a directory"),
         (["--from-ndjson", "x", "--key", "k"], 2, "--key is for one job; --from-ndjson adds many"),
         (["t", "--from-ndjson", "x", "--payload", "1"], 2, "--payload is for one job"),
         (["--from-ndjson", "x", "--queue", "q" * 200], 2, "queue_name must be at most 128"),
@@ -79,6 +79,15 @@ def test_wrong_use(here, arguments, code, message):
     assert ended.code == code
     assert message in ended.err
     assert len([line for line in ended.err.splitlines() if "Error" in line]) == 1
+
+
+def test_standard_input_that_cannot_be_read(start, tmp_path):
+    with (tmp_path / "for_writing").open("w") as file:
+        process = start("add", "t", "--from-ndjson", "-", stdin=file)
+    assert process.communicate(timeout=20) == (
+        "",
+        "Error: failed to read standard input: Bad file descriptor\n",
+    )
 
 
 def test_a_terminal_shows_how_far_it_is(at_terminal, tmp_path, migrated_database):

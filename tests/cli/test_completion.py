@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -15,9 +16,6 @@ from support.running import sql
 from graphile_worker import JobSpec, WorkerUtils
 from graphile_worker.cli.commands import COMMANDS, commands
 from graphile_worker.cli.main import run
-
-NOWHERE = "postgres://10.255.255.1:9/x"
-"""An address that swallows whatever is sent to it."""
 
 
 @pytest.fixture
@@ -77,8 +75,16 @@ def test_options_before_say_where_to_look(names, monkeypatch):
     assert completed("--schema", "other", "add", "--database-url", names, "") == []
 
 
-@pytest.mark.parametrize("url", [NOWHERE, "postgres://127.0.0.1:1/x", "nonsense", "embedded:"])
-def test_whatever_is_wrong_nothing_is_suggested_and_nothing_is_said(url, tmp_path):
+@pytest.fixture
+def silent_server():
+    """The URL of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"postgres://127.0.0.1:{server.getsockname()[1]}/x"
+
+
+@pytest.mark.parametrize("url", [None, "postgres://127.0.0.1:1/x", "nonsense", "embedded:"])
+def test_whatever_is_wrong_nothing_is_suggested_and_nothing_is_said(url, silent_server, tmp_path):
+    url = silent_server if url is None else url
     shell = {"COMP_WORDS": "graphile-worker add ", "COMP_CWORD": "2"}
     ended = subprocess.run(
         PROGRAM,

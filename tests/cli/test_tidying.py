@@ -68,7 +68,7 @@ def test_queues(gw, on_terminal, busy):
     assert "─" in on_terminal("queues", env={"DATABASE_URL": busy}).out
 
 
-def test_workers(gw):
+def test_workers(gw, on_terminal, busy):
     header, *rows = (line.split("\t") for line in gw("workers").out.splitlines())
     names = ["worker_id", "locked_jobs", "locked_queues", "heartbeat", "last_heartbeat_at"]
     assert header == names
@@ -77,6 +77,11 @@ def test_workers(gw):
         ["dead", "1", "1", "stale"],
         ["node-1", "1", "0", "-"],
     ]
+    coloured = on_terminal("workers", env={"DATABASE_URL": busy}).out
+    assert "\x1b[32mlive" in coloured
+    assert "\x1b[31mstale" in coloured
+    plain = on_terminal("workers", env={"DATABASE_URL": busy, "NO_COLOR": "1"}).out
+    assert "\x1b[3" not in plain
     shown = json.loads(gw("workers", "--all", "--json", "--stale-after", "2h").out)
     assert [worker["worker_id"] for worker in shown] == ["alive", "dead", "idle", "node-1"]
     assert [worker["heartbeat"] for worker in shown] == ["live", "live", "live", None]

@@ -26,7 +26,7 @@ def add_many(settings: Settings, path: str, reader: LineReader, *, chunk_size: i
         DatabaseError: as `WorkerUtils.add_jobs_stream`.
     """
     with open_lines(path) as source:
-        return _add(settings, source, _jobs(source, path, reader), chunk_size)
+        return _add(settings, source, _jobs(source, reader), chunk_size)
 
 
 def _add(
@@ -52,12 +52,11 @@ def _add(
         raise
 
 
-async def _jobs(source: LineSource, path: str, reader: LineReader) -> AsyncGenerator[NewJob]:
+async def _jobs(source: LineSource, reader: LineReader) -> AsyncGenerator[NewJob]:
     async for line in source.lines():
         try:
             job = reader.job(line)
         except (ConfigurationError, PayloadError) as error:
-            name = "standard input" if path == "-" else path
-            raise ConfigurationError(f"{name}, line {source.number}: {error}") from error
+            raise ConfigurationError(f"{source.name}, line {source.number}: {error}") from error
         if job is not None:
             yield job

@@ -21,12 +21,14 @@ class LineSource:
     """Reads lines from an open descriptor.
 
     Attributes:
+        name: for errors.
         size: of a regular file in bytes; None of pipes and terminals.
         bytes_read: how many bytes of it were read.
         number: of the line read last, from 1.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, name: str, descriptor: int) -> None:
+        self.name = name
         self._descriptor = descriptor
         # A pipe says 0, and so do files that the kernel makes up.
         self.size = os.fstat(descriptor).st_size or None
@@ -34,9 +36,13 @@ class LineSource:
         self.number = 0
 
     async def lines(self) -> AsyncGenerator[bytes]:
-        """The lines without their ends; a line is held in memory as a whole."""
+        """The lines without their ends; a line is held in memory as a whole.
+
+        Raises:
+            ConfigurationError: it cannot be read on.
+        """
         rest: list[bytes] = []
-        while block := await _in_daemon(lambda: os.read(self._descriptor, _BLOCK)):
+        while block := await self._block():
             if not self.bytes_read:
                 block = block.removeprefix(_BOM)
             self.bytes_read += len(block)
@@ -50,6 +56,12 @@ class LineSource:
             self.number += 1
             yield b"".join(rest)
 
+    async def _block(self) -> bytes:
+        try:
+            return await _in_daemon(lambda: os.read(self._descriptor, _BLOCK))
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
+
 
 @contextmanager
 def open_lines(path: str) -> Generator[LineSource]:
@@ -58,19 +70,23 @@ def open_lines(path: str) -> Generator[LineSource]:
     Raises:
         ConfigurationError: it cannot be read.
     """
-    if path == "-":
-        yield LineSource(0)
-        return
+    name = "standard input" if path == "-" else path
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        # Never closed is 0: a thread may still wait for what comes next.
+        descriptor = 0 if path == "-" else os.open(path, os.O_RDONLY)
         os.read(descriptor, 0)  # a folder opens, and cannot be read
+        source = LineSource(name, descriptor)
     except OSError as error:
-        reason = error.strerror or error
-        raise ConfigurationError(f"failed to read `{path}`: {reason}") from error
+        raise _unreadable(name, error) from error
     try:
-        yield LineSource(descriptor)
+        yield source
     finally:
-        os.close(descriptor)
+        if descriptor:
+            os.close(descriptor)
+
+
+def _unreadable(name: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"failed to read {name}: {error.strerror or error}")
 
 
 async def _in_daemon(function: Callable[[], T]) -> T:
