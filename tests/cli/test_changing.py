@@ -130,8 +130,21 @@ def test_remove_by_key(gw):
     assert running == "Job 3 is running: it lost its key `k3`, and is not retried\n"
     again = gw("remove", "k1")
     assert (again.code, again.out) == (0, "There is no job with key `k1`\n")
-    assert json.loads(gw("remove", "k1", "--json").out) == {"removed_key": "k1", "job": None}
+    gone = json.loads(gw("remove", "k1", "--json").out)
+    assert gone == {"removed_key": "k1", "job": None, "dry_run": False}
     assert sorted(jobs(gw)) == [3, 4]
+
+
+def test_a_dry_run_of_remove(gw):
+    before = jobs(gw)
+    told = gw("remove", "k1", "--dry-run")
+    assert (told.code, told.out) == (0, "Would remove job 1 t: ready, 0 of 25 attempts\n")
+    running = gw("remove", "k3", "--dry-run").out
+    assert running == "Job 3 is running: it would lose its key `k3`, and not be retried\n"
+    assert gw("remove", "k9", "--dry-run").out == "There is no job with key `k9`\n"
+    as_json = json.loads(gw("remove", "k2", "--dry-run", "--json").out)
+    assert as_json == {"removed_key": "k2", "job": before[2], "dry_run": True}
+    assert jobs(gw) == before
 
 
 # -- questions ----------------------------------------------------------------------------------
@@ -152,7 +165,7 @@ def test_on_a_terminal_it_shows_what_goes_and_asks(at_terminal, gw, four_jobs):
 def test_ctrl_c_at_the_question_changes_nothing(at_terminal, gw, four_jobs):
     ended = at_terminal("remove", "k1", answer=None, env={"DATABASE_URL": four_jobs})
     assert ended.code == 130
-    assert "Remove the job with key `k1`? [y/N]: " in ended.out
+    assert "  1 t: ready, 0 of 25 attempts\nRemove the job with key `k1`? [y/N]: " in ended.out
     assert 1 in jobs(gw)
 
 

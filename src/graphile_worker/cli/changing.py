@@ -11,8 +11,8 @@ import click
 
 from graphile_worker.cli.asking import ask, dry_run_option, yes_option
 from graphile_worker.cli.database import with_utils
-from graphile_worker.cli.job_json import job_json
-from graphile_worker.cli.output import one_line, print_json, warn
+from graphile_worker.cli.job_json import job_brief, job_json
+from graphile_worker.cli.output import print_json, warn
 from graphile_worker.cli.settings import Settings
 from graphile_worker.client.operations.changing import ChangedJobs
 from graphile_worker.client.worker_utils import WorkerUtils
@@ -108,7 +108,7 @@ def _ask(settings: Settings, act: Act, ids: Sequence[int]) -> None:
     """Ask, unless there is nothing to be changed anyway."""
     seen = with_utils(settings, lambda utils: _look(utils, ids)).changed
     if seen:
-        ask(f"{act.verb.capitalize()} {_count(seen)}", [_line(job) for job in seen])
+        ask(f"{act.verb.capitalize()} {_count(seen)}", [job_brief(job) for job in seen])
 
 
 def _tell(settings: Settings, beginning: str, changed: ChangedJobs) -> None:
@@ -138,10 +138,3 @@ def _tell_left_alone(settings: Settings, act: Act, changed: ChangedJobs, *, stri
 
 def _count(jobs: Sequence[Job]) -> str:
     return f"{len(jobs)} job(s)"
-
-
-def _line(job: Job) -> str:
-    return (
-        f"{job.id} {one_line(job.task_identifier)}: {job.state.value}, "
-        f"{job.attempts} of {job.max_attempts} attempts"
-    )

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
-from graphile_worker.cli.database import with_utils
+from graphile_worker.cli.database import ask_database
 from graphile_worker.cli.settings import Settings
-from graphile_worker.client.open_database import open_database
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.queries import overview
 
+T = TypeVar("T")
+
 
 def tasks(settings: Settings, beginning: str) -> list[str]:
     """Identifiers of tasks that begin so."""
-    return _names(settings, lambda schema: overview.task_identifiers(schema, beginning))
+    return _ask(settings, lambda schema: overview.task_identifiers(schema, beginning))
 
 
 def queues(settings: Settings, beginning: str) -> list[str]:
     """Names of queues that begin so."""
-    return _names(settings, lambda schema: overview.queue_names(schema, beginning))
+    return _ask(settings, lambda schema: overview.queue_names(schema, beginning))
 
 
 def worker_ids(settings: Settings, beginning: str) -> list[str]:
     """Ids of workers that hold locks and begin so."""
-    if _is_embedded(settings):
+    holders = _ask(settings, overview.locked_workers)
+    return [one.worker_id for one in holders if one.worker_id.startswith(beginning)]
+
+
+def _ask(settings: Settings, statement: Callable[[Schema], Statement[list[T]]]) -> list[T]:
+    """Nothing of an embedded database: its server would have to be started first."""
+    if (settings.database_url or "").lower().startswith("embedded:"):
         return []
-    holders = with_utils(settings, lambda utils: utils.locked_workers())
-    return [holder.worker_id for holder in holders if holder.worker_id.startswith(beginning)]
-
-
-def _names(settings: Settings, statement: Callable[[Schema], Statement[list[str]]]) -> list[str]:
-    async def ask() -> list[str]:
-        database = await open_database(settings.database_url, max_connections=1)
-        try:
-            return await database.run(statement(Schema(settings.schema)))
-        finally:
-            await database.aclose()
-
-    return [] if _is_embedded(settings) else asyncio.run(ask())
-
-
-def _is_embedded(settings: Settings) -> bool:
-    """A server would have to be started first, which no press of a key should do."""
-    return (settings.database_url or "").lower().startswith("embedded:")
+    return ask_database(settings, statement)
