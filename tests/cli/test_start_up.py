@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,23 +49,34 @@ def test_help_and_list_stay_small(migrated_database):
     assert len(imported("list", "--database-url", migrated_database)) - bare < 340
 
 
+LIMIT = 0.25 / 0.0125
+"""`--help` and `list` are to start in 0.25 s where a bare Python takes 12.5 ms; the ratio holds anywhere."""
+
+
 def test_help_and_list_start_quickly(migrated_database):
-    """Beside a bare Python, which takes 12 ms where the limit of 0.25 s was set: so it holds there."""
+    """In seconds of a core, beside a bare Python, so that it does not matter what else runs."""
     commands = {
         "bare": ["-c", "pass"],
         "help": ["-m", "graphile_worker", "--help"],
         "list": ["-m", "graphile_worker", "list", "--database-url", migrated_database],
     }
     subprocess.run([sys.executable, "-m", "compileall", "-q", SOURCES], check=True)
-    quickest = dict.fromkeys(commands, float("inf"))
-    for _ in range(5):
+    least = dict.fromkeys(commands, float("inf"))
+    for _ in range(12):
         for name, arguments in commands.items():
-            began = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
-            quickest[name] = min(quickest[name], time.perf_counter() - began)
-    limit = 0.25 / 0.012
-    assert quickest["help"] < limit / 2 * quickest["bare"]
-    assert quickest["list"] < limit * quickest["bare"]
+            least[name] = min(least[name], cpu_seconds([sys.executable, *arguments]))
+        if least["help"] < LIMIT / 2 * least["bare"] and least["list"] < LIMIT * least["bare"]:
+            return
+    raise AssertionError(least)
+
+
+def cpu_seconds(arguments: list[str]) -> float:
+    """What a command costs that succeeds."""
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime
 
 
 @pytest.mark.parametrize("command", ["list", "stats"])
