@@ -49,8 +49,8 @@ def test_help_and_list_stay_small(migrated_database):
     assert len(imported("list", "--database-url", migrated_database)) - bare < 340
 
 
-LIMIT = 0.25 / 0.0125
-"""`--help` and `list` are to start in 0.25 s where a bare Python takes 12.5 ms; the ratio holds anywhere."""
+LIMIT = 0.25 / 0.0115
+"""`--help` and `list` are to start in 0.25 s where a bare Python takes 11.5 ms; the ratio holds anywhere."""
 
 
 def test_help_and_list_start_quickly(migrated_database):
