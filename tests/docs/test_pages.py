@@ -1,6 +1,6 @@
 """What the documentation shows is done, block by block, and has to come out as shown.
 
-* `python`, `ini` or `sql` with a title: a file of that name is written.
+* `python`, `ini`, `sql` or `json` with a title: a file of that name is written.
 * `python` without: it runs, with `await` where it likes; what it defines, the next block sees.
 * `console`: it is typed into a terminal, see `support.terminals`; `sql` goes to the database.
 * Others, `sh` among them, are not run: they install something or need another machine.
@@ -125,7 +125,7 @@ async def _do(
     database_url: str,
 ) -> None:
     match block.language:
-        case "python" | "ini" | "sql" if block.title:
+        case "python" | "ini" | "sql" | "json" if block.title:
             (folder / block.title).write_text(block.text)
         case "python":
             await _execute(block, page, module.__dict__)
