@@ -27,7 +27,11 @@ from graphile_worker.testing.databases import VARIABLE, DatabaseServer
 
 ALONE = ["README.md", "docs/tutorial.md"]
 """Pages for an empty folder and no database."""
-GUIDES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "tutorial")
+GUIDES = sorted(
+    str(page.relative_to(ROOT / "docs").with_suffix(""))
+    for page in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/operations/*.md"))
+    if page.stem != "tutorial"
+)
 NOT_RUN = {"sh", "text", "mermaid", "json"}
 
 

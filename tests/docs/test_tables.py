@@ -29,6 +29,9 @@ from graphile_worker.cli.job_json import job_json
 from graphile_worker.cli.ndjson import FIELDS
 from graphile_worker.cli.workers import workers_of
 from graphile_worker.cron.option_text import OPTIONS
+from graphile_worker.database.schema import Schema
+from graphile_worker.doctor.examine import examine
+from graphile_worker.drivers.connect import connect
 from graphile_worker.hooks.events import InterceptorEvent, ObserverEvent
 from graphile_worker.queries.watch_queue import QueueReading
 from graphile_worker.telemetry.prometheus import Prometheus
@@ -140,6 +143,21 @@ def test_the_section_of_crontab_tells_the_options_of_its_commands() -> None:
         rows = table_below(page, f"### crontab {name}")
         own = options_of(command.get_params(click.Context(command))) - shared
         assert told_options(rows) == own, name
+
+
+async def test_every_check_of_doctor_is_told(gw_database: str) -> None:
+    database = await connect(gw_database)
+    found = await examine(database, Schema("graphile_worker"))
+    await database.aclose()
+    rows = table_below(DOCS / "command-line.md", "### What doctor checks")
+    assert names_in(rows) == [*(finding.check for finding in found), "shutdown"]
+
+
+def test_every_check_is_in_the_checklist() -> None:
+    rows = table_below(DOCS / "command-line.md", "### What doctor checks")
+    checklist = table_below(DOCS / "operations" / "deployment.md", "## Checklist")
+    found_by = {name for _, cell in checklist for name in re.findall(r"`(\w+)`", cell)}
+    assert found_by == set(names_in(rows))
 
 
 def test_every_option_of_a_crontab_line_is_told() -> None:
