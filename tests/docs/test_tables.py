@@ -156,7 +156,8 @@ def test_every_command_has_a_section() -> None:
 
 
 def options_of(params: list[click.Parameter]) -> set[str]:
-    return {name for param in params if isinstance(param, click.Option) for name in param.opts}
+    options = [param for param in params if isinstance(param, click.Option)]
+    return {name for option in options for name in [*option.opts, *option.secondary_opts]}
 
 
 def told_options(rows: list[list[str]]) -> set[str]:

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "show": ("show", "Show one job."),
     "stats": ("stats", "Count the jobs by state."),
     "run": ("run", "Run a worker."),
+    "config": ("config", "See which options hold, and who says so."),
     "crontab": ("crontab", "Check crontabs, and see what they mean."),
     "demo": ("demo", "See a worker at work, on a PostgreSQL that comes along."),
 }

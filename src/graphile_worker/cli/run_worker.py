@@ -1,0 +1,87 @@
+"""A worker in this process, from what was said to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from graphile_worker.cli.application import Target, options_of
+from graphile_worker.cli.run_flags import merge
+from graphile_worker.cli.settings import Settings
+from graphile_worker.hooks.reasons import ShutdownReason
+from graphile_worker.telemetry.event_log import EventLog
+from graphile_worker.worker.options import WorkerOptions
+from graphile_worker.worker.signals import shutdown_on_signals
+from graphile_worker.worker.worker import RunResult, Worker
+
+logger = logging.getLogger(__name__)
+
+
+async def run_worker(target: Target | None, settings: Settings, *, once: bool) -> RunResult | None:
+    """Run the worker; None when there is nothing to sum up.
+
+    Args:
+        target: what the user's code says; None where all tasks are programs.
+        settings: what is said besides.
+        once: end when nothing is due any more.
+
+    Raises:
+        ConfigurationError: what is said makes no sense.
+        DatabaseError: and its kinds, as `WorkerOptions.init` and `Worker.run` raise them.
+    """
+    stop = _Stop()
+    with shutdown_on_signals(stop.drain, stop.abort):
+        try:
+            return await _work(await worker_options(target, settings), stop, once=once)
+        except asyncio.CancelledError:
+            if not stop.asked:
+                raise
+            return None
+
+
+async def worker_options(target: Target | None, settings: Settings) -> WorkerOptions:
+    """What code, file, environment and flags say together.
+
+    Raises:
+        ConfigurationError: it makes no sense.
+    """
+    code = WorkerOptions() if target is None else await options_of(target)
+    options = merge(code, settings)
+    return options.add_plugin(EventLog()) if settings.option("log_events") else options
+
+
+async def _work(options: WorkerOptions, stop: _Stop, *, once: bool) -> RunResult | None:
+    async with options.init() as worker:
+        stop.worker = worker
+        logger.info(
+            "concurrency %d, schema %s, tasks: %s",
+            options.concurrency,
+            options.schema,
+            ", ".join(options.registry()),
+        )
+        if once:
+            return await worker.run_once()
+        await worker.run()
+    return None
+
+
+class _Stop:
+    """What the signals do: before there is a worker they end the command, then its worker."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.worker: Worker | None = None
+        self._command = asyncio.current_task()
+
+    def drain(self) -> None:
+        """Stop in order."""
+        self.asked = True
+        if self.worker is None:
+            self.abort()
+        else:
+            self.worker.request_shutdown(ShutdownReason.SIGNAL)
+
+    def abort(self) -> None:
+        """Stop now; a worker hands its running jobs back before it lets go."""
+        if self._command is not None:
+            self._command.cancel()
