@@ -35,7 +35,7 @@ class RunOption(click.Option):
         return f"{hint} or {self.envvar}" if value else hint
 
 
-class Listed(click.ParamType):
+class Listed(click.ParamType):  # type: ignore[type-arg] # not generic in all versions
     """One of several texts; in a variable they stand with commas between them."""
 
     name = "text"

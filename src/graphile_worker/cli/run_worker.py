@@ -8,6 +8,7 @@ import logging
 from graphile_worker.cli.application import Target, options_of
 from graphile_worker.cli.run_flags import merge
 from graphile_worker.cli.settings import Settings
+from graphile_worker.executables.folder import tasks_in
 from graphile_worker.hooks.reasons import ShutdownReason
 from graphile_worker.telemetry.event_log import EventLog
 from graphile_worker.worker.options import WorkerOptions
@@ -46,6 +47,8 @@ async def worker_options(target: Target | None, settings: Settings) -> WorkerOpt
         ConfigurationError: it makes no sense.
     """
     code = WorkerOptions() if target is None else await options_of(target)
+    if folder := settings.option("tasks_dir"):
+        code = code.define_jobs(tasks_in(folder))
     options = merge(code, settings)
     return options.add_plugin(EventLog()) if settings.option("log_events") else options
 
