@@ -34,7 +34,10 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         code = commands.main(
-            args=list(arguments), prog_name="graphile-worker", standalone_mode=False
+            args=list(arguments),
+            prog_name="graphile-worker",
+            standalone_mode=False,
+            obj=tuple(arguments),  # for commands that run themselves in other processes
         )
         sys.stdout.flush()
     except click.Abort:

@@ -11,15 +11,18 @@ from graphile_worker.cli.logs import log_to_stderr
 from graphile_worker.cli.loop import run_on_loop
 from graphile_worker.cli.output import print_json
 from graphile_worker.cli.run_options import run_options, target_argument
+from graphile_worker.cli.run_supervised import run_supervised, wants_supervisor
 from graphile_worker.cli.run_worker import run_worker
 from graphile_worker.cli.settings import Command, Settings
+from graphile_worker.supervisor.member import Member
 from graphile_worker.worker.worker import RunResult
 
 
 @click.command("run", cls=Command, params=[target_argument(), *run_options()])
 @click.option("--once", is_flag=True, help="Run what is due, print how it ended, and exit.")
+@click.option("--reload", "reloads", is_flag=True, help="Start again when source files change.")
 @click.pass_context
-def command(context: click.Context, target: str | None, *, once: bool) -> None:
+def command(context: click.Context, target: str | None, *, once: bool, reloads: bool) -> int | None:
     """Run a worker.
 
     It works until SIGINT or SIGTERM.
@@ -38,13 +41,24 @@ def command(context: click.Context, target: str | None, *, once: bool) -> None:
         raise click.MissingParameter(
             ctx=context, param_hint="'MODULE:ATTRIBUTE'", param_type="argument"
         )
+    member = Member.from_environment()
+    if member is None and (reloads or wants_supervisor(settings)):
+        if once:
+            raise click.UsageError("--once runs in one process, which nothing restarts")
+        return run_supervised(context.obj, settings, target, reloads=reloads)
     found = None if target is None else find(target)
-    log_to_stderr(settings.option("log_level"), settings.option("log_format"))
+    log_to_stderr(
+        settings.option("log_level"),
+        settings.option("log_format"),
+        process=None if member is None else member.number,
+    )
     # A single pass is over before a faster loop has paid for its import.
     loop = settings.option("loop") or ("asyncio" if once else "auto")
-    result = run_on_loop(run_worker(found, settings, once=once), loop)
+    work = run_worker(found, settings, once=once, reloads=reloads, member=member)
+    result = run_on_loop(work, loop)
     if result is not None:
         _print(result, as_json=settings.json)
+    return None
 
 
 def _print(result: RunResult, *, as_json: bool) -> None:
