@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 
@@ -114,7 +114,7 @@ def _plain(name: str, value: Any) -> Any:
     if name in _URLS and value is not None:
         return redact(str(value))
     if isinstance(value, tuple | frozenset):
-        return [str(each) for each in value]
+        return [str(each) for each in cast("Iterable[object]", value)]
     return value
 
 
@@ -122,5 +122,5 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return ", ".join(value) or None
+        return ", ".join(cast("list[str]", value)) or None
     return None if value is None else str(value)

@@ -49,13 +49,18 @@ def _table(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(f"cannot read {str(path)!r}: {reason}") from None
-    tools = whole.get("tool")
-    own = tools.get("graphile_worker") if isinstance(tools, dict) else None
+    tools: Any = whole.get("tool")
+    own: Any = tools.get("graphile_worker") if _is_table(tools) else None
     if own is None:
         own = {} if path.name == "pyproject.toml" else whole
-    if not isinstance(own, dict):
+    if not _is_table(own):
         raise ConfigurationError(f"{path}: tool.graphile_worker must be a table")
-    return cast("Mapping[str, Any]", own)
+    found: Mapping[str, Any] = own
+    return found
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _unknown(path: Path, key: str, known: list[str]) -> str:

@@ -123,7 +123,8 @@ class MergedMetrics(Exporter):
 
     def forget(self, pids: Iterable[int]) -> None:
         """Count no longer what only living processes have, like jobs that run."""
-        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+        from prometheus_client import multiprocess  # noqa: PLC0415
 
+        untyped: Any = multiprocess
         for pid in pids:
-            mark_process_dead(pid, self._folder)  # type: ignore[no-untyped-call] # theirs
+            untyped.mark_process_dead(pid, self._folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 C = TypeVar("C")
@@ -23,19 +24,23 @@ def remembers_given(options: type[C]) -> type[C]:
     @functools.wraps(init)
     def remembering(self: Any, *arguments: Any, **keywords: Any) -> None:
         before = keywords.pop(GIVEN, None)
-        said = frozenset(keywords) if before is None else before | _changed(self, keywords)
+        said = frozenset(keywords) if before is None else before | not_default(self, keywords)
         init(self, *arguments, **keywords, **{GIVEN: said})
 
     options.__init__ = remembering  # type: ignore[method-assign]
     return options
 
 
-def _changed(options: Any, keywords: dict[str, Any]) -> frozenset[str]:
-    """`replace` hands over every field: those that are not as they would be by themselves."""
+def not_default(options: Any, values: Mapping[str, Any]) -> frozenset[str]:
+    """The fields that are not as they would be by themselves.
+
+    All that can be told of a variant, since `replace` hands over every field, and of a subclass
+    that is a dataclass of its own.
+    """
     return frozenset(
         field.name
         for field in dataclasses.fields(options)
-        if field.name in keywords and not _is_default(field, keywords[field.name])
+        if field.name in values and not _is_default(field, values[field.name])
     )
 
 

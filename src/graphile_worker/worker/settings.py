@@ -21,7 +21,7 @@ from graphile_worker.recovery.options import WorkerRecoveryConfig
 from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.worker.batch_delays import BatchDelays
-from graphile_worker.worker.given import GIVEN, remembers_given
+from graphile_worker.worker.given import GIVEN, not_default, remembers_given
 from graphile_worker.worker.listen_address import ListenAddress
 
 RESERVED_CONNECTIONS = 4
@@ -151,7 +151,8 @@ class WorkerSettings:
     _given: InitVar[frozenset[str] | None] = None
 
     def __post_init__(self, _given: frozenset[str] | None) -> None:
-        object.__setattr__(self, GIVEN, _given or frozenset())
+        given = not_default(self, vars(self)) if _given is None else _given
+        object.__setattr__(self, GIVEN, given)
         Schema(self.schema)
         self._freeze_collections()
         self._check_numbers()
