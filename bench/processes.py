@@ -22,6 +22,7 @@ from graphile_worker import RawJobSpec, WorkerOptions, WorkerUtils, task
 from graphile_worker.embedded.server import EmbeddedPostgres
 
 ROUNDS = 4
+CHUNK = 10_000
 ANY_LEFT = "select exists (select from graphile_worker._private_jobs)"
 
 
@@ -37,8 +38,8 @@ class Kind:
 
 
 KINDS = (
-    Kind("noop", 40_000, 0.9, ("--concurrency", "24", "--local-queue-size", "500")),
-    Kind("burn", 4_000, 1.5, ("--concurrency", "4")),
+    Kind("noop", 60_000, 0.9, ("--concurrency", "24", "--local-queue-size", "500")),
+    Kind("burn", 4_000, 1.5, ("--concurrency", "8", "--local-queue-size", "16")),
 )
 
 
@@ -73,6 +74,9 @@ async def compare(url: str, utils: WorkerUtils, kind: Kind) -> int:
     for number in range(ROUNDS):
         for processes in (1, 2) if number % 2 else (2, 1):
             times[processes].append(await seconds(url, utils, kind, processes))
+    print(
+        kind.task, {count: [round(second, 2) for second in taken] for count, taken in times.items()}
+    )
     ratios = [one / two for one, two in zip(times[1], times[2], strict=True)]
     ratio = sum(times[1]) / sum(times[2])
     rates = {count: kind.jobs * ROUNDS / sum(taken) for count, taken in times.items()}
@@ -85,13 +89,16 @@ async def compare(url: str, utils: WorkerUtils, kind: Kind) -> int:
 
 
 async def seconds(url: str, utils: WorkerUtils, kind: Kind, processes: int) -> float:
-    """From the moment the jobs are there until none is."""
+    """From the commit that shows the jobs until none is left."""
     connection = await asyncpg.connect(url)
     await connection.execute("vacuum analyze graphile_worker._private_jobs")
     async with workers(url, kind, processes):
-        await utils.add_raw_jobs([RawJobSpec(kind.task)] * kind.jobs)
-        started = time.perf_counter()
-        while await connection.fetchval(ANY_LEFT):
+        async with connection.transaction():
+            adding = utils.with_executor(connection)
+            for _ in range(0, kind.jobs, CHUNK):
+                await adding.add_raw_jobs([RawJobSpec(kind.task)] * min(CHUNK, kind.jobs))
+            started = time.perf_counter()
+        while await connection.fetchval(ANY_LEFT):  # noqa: ASYNC110 (others' processes)
             await asyncio.sleep(0.05)
         taken = time.perf_counter() - started
     await connection.close()

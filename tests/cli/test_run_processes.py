@@ -332,3 +332,21 @@ def replace_file(path: Path, text: str) -> None:
     new = path.with_suffix(".new")
     new.write_text(text)
     new.replace(path)
+
+
+@pytest.mark.full
+async def test_a_process_whose_event_loop_is_blocked_does_not_outlive_its_supervisor(
+    supervised, database, tmp_path
+):
+    (tmp_path / "jobs.py").write_text(
+        MODULE
+        + "\n@task(payload=None)\nasync def block(ctx: WorkerContext) -> None:\n"
+        + "    ctx.logger.info('blocked'); import time; time.sleep(600)\n\ntasks.append(block)\n"
+    )
+    run = supervised("--max-jobs-per-process", "99", "--database-url", database)
+    run.ready(1)
+    await add(database, "block", [None])
+    run.says("blocked")
+    run.process.kill()
+    run.process.wait()
+    eventually(lambda: not family(run.mark), seconds=40)
