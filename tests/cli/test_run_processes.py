@@ -307,6 +307,22 @@ def test_one_pass_is_made_by_one_process(cli, tasks):
     assert "--once runs in one process" in ended.err
 
 
+# -- programs -------------------------------------------------------------------------------------
+
+
+async def test_a_program_ends_with_a_worker_that_is_killed(supervised, database, tmp_path):
+    program = tmp_path / "programs" / "linger.sh"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n(sleep 600; true) &\necho lingering\nwait\n")
+    program.chmod(0o755)
+    run = supervised("--tasks-dir", str(program.parent), "--database-url", database)
+    await add(database, "linger", [None])
+    run.says("lingering")
+    run.process.kill()
+    run.process.wait()
+    eventually(lambda: not family(run.mark))
+
+
 # -- reload ---------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.executables.program import run_program
+from graphile_worker.executables.warden import Warden
 from graphile_worker.tasks.context import WorkerContext
 from graphile_worker.tasks.task import Task
 
@@ -49,7 +50,8 @@ def tasks_in(folder: str | Path) -> list[Task[Any]]:
         raise ConfigurationError(
             f"there is no program in {str(folder)!r}; are its files executable (chmod +x)?"
         )
-    return [_task(identifier, path) for identifier, path in found.items()]
+    warden = Warden()
+    return [_task(identifier, path, warden) for identifier, path in found.items()]
 
 
 def _programs(folder: Path, parents: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
@@ -77,8 +79,8 @@ def _is_program(path: Path) -> bool:
     return stat.S_ISREG(mode) and bool(mode & stat.S_IXUSR)
 
 
-def _task(identifier: str, path: Path) -> Task[Any]:
+def _task(identifier: str, path: Path, warden: Warden) -> Task[Any]:
     async def run(_payload: Any, ctx: WorkerContext) -> None:
-        await run_program(path, ctx)
+        await run_program(path, ctx, warden)
 
     return Task(run, identifier, payload=Any, executor="async", timeout=LONGEST_RUN)

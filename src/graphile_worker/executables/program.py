@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from graphile_worker.errors import GraphileWorkerError
+from graphile_worker.executables.warden import Warden
 from graphile_worker.jobs.job import Job
 from graphile_worker.tasks.context import WorkerContext
 
@@ -31,8 +32,13 @@ class ProgramFailedError(GraphileWorkerError):
     """A program ended with an exit code other than 0, was killed, or could not be started."""
 
 
-async def run_program(program: Path, ctx: WorkerContext) -> None:
+async def run_program(program: Path, ctx: WorkerContext, warden: Warden) -> None:
     """Run a program for a job, and wait for its end.
+
+    Args:
+        program: what to execute.
+        ctx: of the job.
+        warden: kills the program if this process dies.
 
     Cancel safety: a cancelled run ends the program and its process group, first with SIGTERM.
 
@@ -51,8 +57,9 @@ async def run_program(program: Path, ctx: WorkerContext) -> None:
     except OSError as error:
         raise ProgramFailedError(f"cannot start {program}: {error.strerror}") from error
     try:
-        _send(transport, ctx.job)
-        await run.exited
+        with warden.guarding(transport.get_pid()):
+            _send(transport, ctx.job)
+            await run.exited
         await asyncio.wait([run.closed], timeout=_SECONDS_OF_REST)
     except asyncio.CancelledError:
         await _end(transport, run)
