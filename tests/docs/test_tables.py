@@ -195,7 +195,8 @@ def test_the_fields_of_a_line_are_told() -> None:
 
 
 def options_of(params: list[click.Parameter]) -> set[str]:
-    return {name for param in params if isinstance(param, click.Option) for name in param.opts}
+    options = [param for param in params if isinstance(param, click.Option)]
+    return {name for option in options for name in [*option.opts, *option.secondary_opts]}
 
 
 def told_options(rows: list[list[str]]) -> set[str]:

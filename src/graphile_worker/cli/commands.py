@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "doctor": ("doctor", "Check the deployment, and say how to mend what is wrong."),
     "watch": ("watch", "Watch the jobs and the workers, live."),
     "bench": ("bench", "Measure how fast jobs are added and run on this database."),
+    "config": ("config", "See which options hold, and who says so."),
     "crontab": ("crontab", "Check crontabs, and see what they mean."),
     "completion": ("completion", "Print a script that completes commands in a shell."),
     "demo": ("demo", "See a worker at work, on a PostgreSQL that comes along."),

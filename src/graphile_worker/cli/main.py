@@ -39,7 +39,10 @@ def run(arguments: Sequence[str]) -> int:
     hide = _warned_of(arguments, as_json=as_json)
     try:
         code = commands.main(
-            args=list(arguments), prog_name="graphile-worker", standalone_mode=False
+            args=list(arguments),
+            prog_name="graphile-worker",
+            standalone_mode=False,
+            obj=tuple(arguments),  # for commands that run themselves in other processes
         )
         sys.stdout.flush()
     except click.Abort:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from graphile_worker.recovery.options import WorkerRecoveryConfig
 from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.worker.batch_delays import BatchDelays
+from graphile_worker.worker.given import GIVEN, not_default, remembers_given
 from graphile_worker.worker.listen_address import ListenAddress
 
 _RESERVED_CONNECTIONS = 4
@@ -60,6 +61,7 @@ class WorkerShutdownConfig:
             object.__setattr__(self, name, duration(name, getattr(self, name)))
 
 
+@remembers_given
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
     """What a worker is made of, checked: the fields of `WorkerOptions`.
@@ -154,8 +156,11 @@ class WorkerSettings:
     """How many processes run `executor="process"` tasks. Default: the logical CPUs."""
     wait_for_database: Duration | None = None
     """How long `init()` waits for a database that does not answer yet. Default: not at all."""
+    _given: InitVar[frozenset[str] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, _given: frozenset[str] | None) -> None:
+        given = not_default(self, vars(self)) if _given is None else _given
+        object.__setattr__(self, GIVEN, given)
         Schema(self.schema)
         self._freeze_collections()
         self._check_numbers()
@@ -171,6 +176,12 @@ class WorkerSettings:
         self.recovery_config()
         self.extensions_by_type()
         self.listen_address()
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the options that were said; of others the command line may say more."""
+        names: frozenset[str] = vars(self)[GIVEN]
+        return names
 
     def listen_address(self) -> ListenAddress | None:
         """Where probes and scrapes are answered."""
