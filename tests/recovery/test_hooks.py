@@ -14,7 +14,10 @@ from graphile_worker import (
     JobInterrupted,
     JobRecovery,
     JobRecoveryResult,
+    SweepResult,
+    SyncWorkerUtils,
     WorkerRecovered,
+    WorkerUtils,
     task,
 )
 
@@ -84,3 +87,49 @@ async def test_each_job_of_a_dead_worker_is_asked_about_and_told_once(
     ((end, at_end),) = ends
     assert (end.job.id, end.reason) == (job_id, FailureReason.WORKER_CRASHED)
     assert (at_end, at_summary) == (None, None), "told when it is in the table"
+
+
+@pytest.mark.parametrize("client", ["async", "sync"])
+async def test_a_sweep_by_hand_asks_and_tells_the_hooks_of_its_client(
+    gw_database: str, client: str
+) -> None:
+    registry = HookRegistry()
+    told: list[Any] = []
+
+    @registry.on(JobRecovery)
+    async def ask(event: JobRecovery) -> JobRecoveryResult:
+        told.append((event.job.id, event.worker_id, event.previous_worker_id))
+        return JobRecoveryResult.FAIL_WITH_BACKOFF
+
+    @registry.on(JobInterrupted)
+    async def interrupted(event: JobInterrupted) -> None:
+        told.append(event.job.id)
+
+    @registry.on(WorkerRecovered)
+    def recovered(event: WorkerRecovered) -> None:
+        told.append(event)
+
+    async with sql(gw_database) as connection:
+        job_id = await connection.fetchval(DEAD)
+        await connection.execute(CLAIMED)
+        assert await swept_by(client, gw_database, registry, dry_run=True) == SweepResult(
+            worker_ids=["dead"], recovered_count=0, dry_run=True
+        )
+        assert told == []
+        result = await swept_by(client, gw_database, registry)
+        row = await connection.fetchrow("select * from graphile_worker._private_jobs")
+    assert result == SweepResult(worker_ids=["dead"], recovered_count=1)
+    assert (row["last_error"], row["attempts"], row["locked_by"]) == ("WorkerCrashed", 1, None)
+    summary = WorkerRecovered(worker_id="worker_utils", dead_worker_ids=["dead"], jobs_recovered=1)
+    assert told == [(job_id, "worker_utils", "dead"), job_id, summary]
+
+
+async def swept_by(
+    client: str, url: str, hooks: HookRegistry, *, dry_run: bool = False
+) -> SweepResult:
+    if client == "async":
+        async with WorkerUtils.connect(url, hooks=hooks) as utils:
+            return await utils.sweep_stale_workers(dry_run=dry_run)
+    # On this thread, whose loop runs: also there it has to work.
+    with SyncWorkerUtils.connect(url, hooks=hooks) as sync_utils:
+        return sync_utils.sweep_stale_workers(dry_run=dry_run)

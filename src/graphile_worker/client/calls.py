@@ -7,16 +7,16 @@ import copy
 from typing import Self, TypeVar
 
 from graphile_worker.client.binding import SyncTarget, Target
-from graphile_worker.client.operation import (
+from graphile_worker.client.operations.adding import ANALYZE_FROM, refresh_statistics
+from graphile_worker.client.setup import Setup
+from graphile_worker.database.executor import Database, SyncDatabase
+from graphile_worker.database.operation import (
     Operation,
     perform,
     perform_sync,
     perform_together,
     perform_together_sync,
 )
-from graphile_worker.client.operations.adding import ANALYZE_FROM, refresh_statistics
-from graphile_worker.client.setup import Setup
-from graphile_worker.database.executor import Database, SyncDatabase
 from graphile_worker.errors import ConfigurationError
 
 T = TypeVar("T")

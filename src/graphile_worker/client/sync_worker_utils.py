@@ -33,7 +33,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
         schema: where the tables are.
         use_local_time: jobs without `run_at` get this process's time, not the database's.
         known_tasks: identifiers of tasks that `cleanup` leaves alone.
-        hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
+        hooks: asked about every job that is added (`BeforeJobSchedule`), and by sweeps.
 
     Example:
         with SyncWorkerUtils.connect(database_url) as utils:
@@ -77,7 +77,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
             max_pg_conn: the most connections the pool opens, at least 1; threads beyond it wait.
             prepared_statements: False behind a pooler in transaction mode.
             use_local_time: jobs without `run_at` get this process's time, not the database's.
-            hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
+            hooks: asked about every job that is added (`BeforeJobSchedule`), and by sweeps.
 
         Returns:
             Utils to `close`, or to use in `with`.

@@ -38,7 +38,7 @@ class WorkerUtils(AddsJobs, ManagesJobs):
         schema: where the tables are.
         use_local_time: jobs without `run_at` get this process's time, not the database's.
         known_tasks: identifiers of tasks that `cleanup` leaves alone.
-        hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
+        hooks: asked about every job that is added (`BeforeJobSchedule`), and by sweeps.
 
     Example:
         async with WorkerUtils.connect(database_url) as utils:
@@ -82,7 +82,7 @@ class WorkerUtils(AddsJobs, ManagesJobs):
             max_pg_conn: the most connections the pool opens, at least 1.
             prepared_statements: False behind a pooler in transaction mode.
             use_local_time: jobs without `run_at` get this process's time, not the database's.
-            hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
+            hooks: asked about every job that is added (`BeforeJobSchedule`), and by sweeps.
 
         Returns:
             `async with WorkerUtils.connect(url) as utils`, or `await` and `aclose` it.

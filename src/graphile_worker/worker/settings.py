@@ -14,6 +14,7 @@ from graphile_worker.cron.crontab import Crontab
 from graphile_worker.cron.entries import AnyCron
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.hooks.handlers import USUAL_TIMEOUT
 from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
 from graphile_worker.jobs.spec import JobSpec
 from graphile_worker.local_queue.options import LocalQueueConfig
@@ -104,7 +105,7 @@ class WorkerSettings:
     """Objects that register handlers of events; asked once, in order, after `hooks`."""
     hooks: HookRegistry | None = None
     """Handlers of events, as they are registered when `init()` makes the worker."""
-    hook_timeout: Duration = timedelta(seconds=10)
+    hook_timeout: Duration = USUAL_TIMEOUT
     """How long each handler of an event may take, more than 0. One that takes longer is cancelled
     and logged; if it is an interceptor's, its job fails."""
     listen: str | None = None

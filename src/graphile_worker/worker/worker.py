@@ -21,6 +21,8 @@ from graphile_worker.hooks.reasons import ShutdownReason
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.local_queue.events import SILENT
 from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweep_events import SweepEvents
 from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
@@ -38,7 +40,6 @@ from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.schema_guard import SchemaGuard
-from graphile_worker.worker.service_events import sweeper
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.sync_database import LazySyncDatabase
@@ -350,7 +351,8 @@ class Worker:
 
     def _sweeper(self) -> Sweeper:
         config = self._options.recovery_config()
-        return sweeper(self._hooks, self._database, self._identity, self._schema, config)
+        how = Sweep(schema=self._schema, config=config)
+        return Sweeper(self._database, self._identity, how, SweepEvents.of(self._hooks))
 
     def _engine(
         self, hooks: Hooks, *, ahead: LocalQueueTeller | None = None, collect_errors: bool = False

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphile_worker.client.bulk import Names, check_stored, match, waves
-from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.database.statement import Row, Statement
 from graphile_worker.errors import DatabaseError, JobNotAddedError
 from graphile_worker.hooks.scheduling import around_adding

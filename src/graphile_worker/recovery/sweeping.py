@@ -1,0 +1,64 @@
+"""Carrying a sweep out, with an event loop or without: by workers, and by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from graphile_worker.database.executor import Database, SyncDatabase
+from graphile_worker.database.operation import perform, perform_sync
+from graphile_worker.recovery.sweep import Sweep, SweepResult, begin, finish, look, report
+from graphile_worker.recovery.sweep_events import SweepEvents
+
+T = TypeVar("T")
+
+_NOBODY: Final = SweepEvents()
+
+
+async def sweep(
+    database: Database, how: Sweep, events: SweepEvents = _NOBODY, *, dry_run: bool = False
+) -> SweepResult:
+    """Free the jobs of the dead, in one transaction, unless somebody else is at it.
+
+    Args:
+        database: lends one connection, also while hooks are asked.
+        how: the rules.
+        events: who is asked and told; not for a dry run.
+        dry_run: only look.
+
+    Raises:
+        DatabaseError: nothing was done.
+    """
+    if dry_run:
+        return await perform(database, look(how))
+    async with database.connection() as connection, connection.transaction():
+        found = await perform(connection, begin(how, with_jobs=events.with_jobs))
+        told = await events.decide(how.sweeper_id, found.jobs)
+        swept = await perform(connection, finish(how, found, told))
+    report(swept)
+    await events.tell(how.sweeper_id, swept)
+    return swept.result
+
+
+def sweep_sync(
+    database: SyncDatabase, how: Sweep, events: SweepEvents = _NOBODY, *, dry_run: bool = False
+) -> SweepResult:
+    """`sweep` without an event loop; hooks get one for as long as they are asked or told."""
+    if dry_run:
+        return perform_sync(database, look(how))
+    with database.connection() as connection, connection.transaction():
+        found = perform_sync(connection, begin(how, with_jobs=events.with_jobs))
+        told = _in_a_loop(events.decide(how.sweeper_id, found.jobs)) if events.with_jobs else None
+        swept = perform_sync(connection, finish(how, found, told))
+    report(swept)
+    if events.any and swept.found.dead:
+        _in_a_loop(events.tell(how.sweeper_id, swept))
+    return swept.result
+
+
+def _in_a_loop(call: Coroutine[Any, Any, T]) -> T:
+    """In a thread of its own: the caller's may have a loop that runs."""
+    with ThreadPoolExecutor(1, thread_name_prefix="graphile-worker-hooks") as pool:
+        return pool.submit(asyncio.run, call).result()
