@@ -43,7 +43,7 @@ class WorkerInit(ObserverEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStart(ObserverEvent):
-    """`run()` begins, before any work. Not for `run_once`."""
+    """`run()` begins: the worker is registered, and has no work yet. Not for `run_once`."""
 
     database: Database
     worker_id: str
@@ -53,7 +53,7 @@ class WorkerStart(ObserverEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerShutdown(ObserverEvent):
-    """`run()` ends: every outcome is stored, every event of a job told."""
+    """`run()` ends: every outcome is stored, every event of a job told; the worker is registered."""
 
     database: Database
     worker_id: str

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Generator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,7 +122,7 @@ class Worker:
         with contextlib.ExitStack() as stack:
             if config.listen_os_shutdown_signals:
                 stack.enter_context(shutdown_on_signals(self._signalled, self._abort))
-            await self._protected(self._serve_told(config.shutdown_signal))
+            await self._protected(self._serve_with_pages(config.shutdown_signal))
         if self._unusable is not None:
             raise self._unusable
 
@@ -180,7 +180,11 @@ class Worker:
 
     def _sync_utils(self, connection: SyncConnection) -> SyncWorkerUtils:
         return SyncWorkerUtils(
-            connection, schema=self._schema, use_local_time=self._options.use_local_time
+            connection,
+            schema=self._schema,
+            use_local_time=self._options.use_local_time,
+            hooks=self._registry,
+            known_tasks=self._task_ids.identifiers,
         )
 
     async def aclose(self) -> None:
@@ -220,29 +224,21 @@ class Worker:
         finally:
             self._ended.set()
 
-    async def _serve_told(self, trigger: ShutdownTrigger | None) -> Engine:
+    async def _serve_with_pages(self, trigger: ShutdownTrigger | None) -> Engine:
         pages = Pages(self.health, exporter_of(self._registry))
         address = self._options.listen_address()
-        async with (
-            serving(address, pages),
-            run_told(
-                self._hooks,
-                self._database,
-                self._identity,
-                self._options,
-                lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
-            ),
-        ):
+        async with serving(address, pages):
             return await self._serve(trigger)
 
     async def _serve(self, trigger: ShutdownTrigger | None) -> Engine:
         teller = LocalQueueTeller(self._hooks, self._identity)
         engine = self._engine(self._hooks, ahead=teller)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(teller.wait_told)
-            stack.push_async_callback(engine.aclose)
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
+            await stack.enter_async_context(self._told_of_run())
+            stack.push_async_callback(teller.wait_told)
+            stack.push_async_callback(engine.aclose)
             listener = self._listener(engine)
             stack.enter_context(self._shown(engine, membership, monitor, listener))
             group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -274,6 +270,15 @@ class Worker:
                 service.cancel()
         logger.info("worker %s: stopped", self.worker_id, extra=self._told("Shutdown"))
         return engine
+
+    def _told_of_run(self) -> AbstractAsyncContextManager[None]:
+        return run_told(
+            self._hooks,
+            self._database,
+            self._identity,
+            self._options,
+            lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
+        )
 
     def _told(self, what: str) -> dict[str, str]:
         return {"event": f"Worker{what}", "worker_id": self.worker_id}
