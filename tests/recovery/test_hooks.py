@@ -6,16 +6,20 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.running import running, sql
+from support.recorder import JOBS as JOB_EVENTS
+from support.recorder import Recorder
+from support.running import running, sql, until
 
 from graphile_worker import (
     FailureReason,
     HookRegistry,
     JobInterrupted,
+    JobLost,
     JobRecovery,
     JobRecoveryResult,
     SweepResult,
     SyncWorkerUtils,
+    WorkerContext,
     WorkerRecovered,
     WorkerUtils,
     task,
@@ -33,6 +37,11 @@ select id from job
 CLAIMED = """
 update graphile_worker._private_jobs
 set locked_by = 'dead', locked_at = now() - interval '1 hour', attempts = 1
+"""
+
+
+TAKEN = """
+update graphile_worker._private_jobs set locked_by = 'another', locked_at = now()
 """
 
 
@@ -133,3 +142,53 @@ async def swept_by(
     # On this thread, whose loop runs: also there it has to work.
     with SyncWorkerUtils.connect(url, hooks=hooks) as sync_utils:
         return sync_utils.sweep_stale_workers(dry_run=dry_run)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_swept_worker_tells_of_each_job_that_it_was_cut_off_or_lost(
+    gw_database: str, taken: bool
+) -> None:
+    """Handed back where nobody had taken it, else lost; and no JobRecovery is asked."""
+    started: asyncio.Queue[str] = asyncio.Queue()
+    release = asyncio.Event()
+    recorder = Recorder(JOB_EVENTS)
+
+    @task(payload=None)
+    async def slow(ctx: WorkerContext) -> None:
+        started.put_nowait(ctx.worker_id)
+        await release.wait()
+
+    async with (
+        sql(gw_database) as connection,
+        running(
+            gw_database,
+            tasks=[slow],
+            plugins=[recorder],
+            heartbeat_interval=0.02,
+            poll_interval=0.02,
+        ) as worker,
+    ):
+        job = await worker.create_utils().add_job(slow)
+        old = await asyncio.wait_for(started.get(), 15)
+        async with connection.transaction():
+            if taken:
+                await connection.execute(TAKEN)
+            await connection.execute("delete from graphile_worker._private_workers")
+        first_end = JobLost if taken else JobInterrupted
+
+        async def told_of() -> bool:
+            return bool(recorder.of(first_end))
+
+        await until(told_of)
+        if taken:
+            await connection.execute("delete from graphile_worker._private_jobs")
+        else:
+            assert await asyncio.wait_for(started.get(), 15) != old
+        release.set()
+    run = ["JobFetch", "BeforeJobRun", "JobStart", "AfterJobRun"]
+    again = [] if taken else [*run, "JobComplete"]
+    assert recorder.of_job(job.id) == [*run, first_end.__name__, *again]
+    [end] = recorder.of(first_end)
+    assert end.worker_id == old
+    if not taken:
+        assert end.reason is FailureReason.WORKER_CRASHED

@@ -53,7 +53,7 @@ class WorkerStart(ObserverEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerShutdown(ObserverEvent):
-    """`run()` ends: every outcome is stored, every event of a job told; the worker is registered."""
+    """`run()` ends: every outcome is stored, every event of a job told. It is still registered."""
 
     database: Database
     worker_id: str
