@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from graphile_worker.database.executor import Database, SyncDatabase
 from graphile_worker.drivers.dsn import resolve
@@ -16,6 +18,8 @@ from graphile_worker.runtime.retry import Backoff
 if TYPE_CHECKING:
     from graphile_worker.drivers.asyncpg import AsyncpgDatabase
     from graphile_worker.drivers.opening import Opener
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +55,30 @@ async def connect(
     opener = Opener(resolve(url), prepared_statements=prepared_statements)
     if wait is None:
         return await _open(opener, max_connections)
-    return await _open_until(opener, max_connections, wait)
+    return await keep_trying(partial(_open, opener, max_connections), wait)
+
+
+async def keep_trying(attempt: Callable[[], Awaitable[T]], wait: timedelta) -> T:
+    """Try again while that may help; the error of the last try is the answer.
+
+    Args:
+        attempt: connects, and leaves nothing behind when it fails.
+        wait: how long to keep trying.
+
+    Raises:
+        DatabaseError: what the last attempt raised.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait.total_seconds()
+    for delay in Backoff().delays():
+        try:
+            return await attempt()
+        except DatabaseError as error:
+            if not _may_come(error) or loop.time() + delay > deadline:
+                raise
+            _log.warning("waiting for PostgreSQL: %s", error)
+        await asyncio.sleep(delay)
+    raise AssertionError  # the delays do not end
 
 
 def connect_sync(
@@ -87,21 +114,6 @@ async def _open(opener: Opener, max_connections: int) -> AsyncpgDatabase:
     from graphile_worker.drivers.asyncpg import AsyncpgDatabase  # noqa: PLC0415 (see connect)
 
     return await AsyncpgDatabase.open(opener, max_connections)
-
-
-async def _open_until(opener: Opener, max_connections: int, wait: timedelta) -> AsyncpgDatabase:
-    """Try again while trying again may help; the error of the last try is the answer."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait.total_seconds()
-    for delay in Backoff().delays():
-        try:
-            return await _open(opener, max_connections)
-        except DatabaseError as error:
-            if not _may_come(error) or loop.time() + delay > deadline:
-                raise
-            _log.warning("waiting for PostgreSQL: %s", error)
-        await asyncio.sleep(delay)
-    raise AssertionError  # the delays do not end
 
 
 def _may_come(error: DatabaseError) -> bool:

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Lender
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.workers import reset_old_locks
 from graphile_worker.recovery.identity import WorkerIdentity
@@ -39,7 +39,7 @@ class Sweeper:
 
     def __init__(
         self,
-        database: Database,
+        database: Lender,
         identity: WorkerIdentity,
         how: Sweep,
         events: SweepEvents,

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from graphile_worker.database.executor import Database, SyncDatabase
+from graphile_worker.database.executor import Lender, SyncDatabase
 from graphile_worker.database.operation import perform, perform_sync
 from graphile_worker.recovery.sweep import Sweep, SweepResult, begin, finish, look, report
 from graphile_worker.recovery.sweep_events import SweepEvents
@@ -18,7 +18,7 @@ _NOBODY: Final = SweepEvents()
 
 
 async def sweep(
-    database: Database, how: Sweep, events: SweepEvents = _NOBODY, *, dry_run: bool = False
+    database: Lender, how: Sweep, events: SweepEvents = _NOBODY, *, dry_run: bool = False
 ) -> SweepResult:
     """Free the jobs of the dead, in one transaction, unless somebody else is at it.
 

@@ -24,7 +24,7 @@ from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.worker.batch_delays import BatchDelays
 from graphile_worker.worker.listen_address import ListenAddress
 
-RESERVED_CONNECTIONS = 4
+_RESERVED_CONNECTIONS = 4
 """Claim, release, LISTEN and heartbeat each have a connection that no handler can take."""
 
 ShutdownTrigger = Awaitable[object] | asyncio.Event
@@ -78,7 +78,8 @@ class WorkerSettings:
     transaction mode. Default: `database_url`."""
     max_pg_conn: int = 20
     """The most connections opened from `database_url`, at least 5: four are reserved (claim,
-    release, LISTEN, heartbeat), the rest is the pool that handlers use. Ignored with `database`."""
+    release, LISTEN, heartbeat), from 6 on a fifth for sweeps and recurring jobs; the rest is the
+    pool that handlers use. Ignored with `database`."""
     schema: str = "graphile_worker"
     """The schema with the worker's tables; created by `init()` where it is missing."""
     tasks: Iterable[object] = ()
@@ -146,7 +147,8 @@ class WorkerSettings:
     process_workers: int | None = None
     """How many processes run `executor="process"` tasks. Default: the logical CPUs."""
     wait_for_database: Duration | None = None
-    """How long `init()` waits for a database that does not answer yet. Default: not at all."""
+    """How long `init()` waits for a database that does not answer yet, or that goes away while it
+    starts. Default: not at all."""
 
     def __post_init__(self) -> None:
         Schema(self.schema)
@@ -160,6 +162,16 @@ class WorkerSettings:
         self.recovery_config()
         self.extensions_by_type()
         self.listen_address()
+
+    @property
+    def reserves_for_services(self) -> bool:
+        """Whether sweeps and recurring jobs have a connection that no handler can take."""
+        return self.database is None and self.max_pg_conn > _RESERVED_CONNECTIONS + 1
+
+    @property
+    def pool_size(self) -> int:
+        """How many connections handlers share."""
+        return self.max_pg_conn - _RESERVED_CONNECTIONS - self.reserves_for_services
 
     def listen_address(self) -> ListenAddress | None:
         """Where probes and scrapes are answered."""
@@ -231,7 +243,7 @@ class WorkerSettings:
 
     def _check_numbers(self) -> None:
         _at_least("concurrency", self.concurrency, 1)
-        _at_least("max_pg_conn", self.max_pg_conn, RESERVED_CONNECTIONS + 1)
+        _at_least("max_pg_conn", self.max_pg_conn, _RESERVED_CONNECTIONS + 1)
         for name in ("thread_workers", "process_workers"):
             if (value := getattr(self, name)) is not None:
                 _at_least(name, value, 1)

@@ -40,6 +40,7 @@ from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.schema_guard import SchemaGuard
+from graphile_worker.worker.service_database import ServiceDatabase
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.sync_database import LazySyncDatabase
@@ -89,7 +90,8 @@ class Worker:
         self._resources = resources
         self._shutdown = ShutdownSignal()
         self._unusable: DatabaseError | None = None
-        self._guard = SchemaGuard(database, self._schema, on_unusable=self._cannot_go_on)
+        self._services = ServiceDatabase(database) if options.reserves_for_services else database
+        self._guard = SchemaGuard(self._services, self._schema, on_unusable=self._cannot_go_on)
         self._parts: Parts | None = None
         self._sync_database = LazySyncDatabase(
             options.direct_database_url or url_of(database) or options.database_url,
@@ -310,7 +312,7 @@ class Worker:
         if self._options.crons:
             registry = self._options.registry()
             scheduler = cron_scheduler(
-                self._options, self._schema, self._database, registry, self._hooks
+                self._options, self._schema, self._services, registry, self._hooks
             )
             await scheduler.run()
 
@@ -357,7 +359,7 @@ class Worker:
     def _sweeper(self) -> Sweeper:
         config = self._options.recovery_config()
         how = Sweep(schema=self._schema, config=config)
-        return Sweeper(self._database, self._identity, how, SweepEvents.of(self._hooks))
+        return Sweeper(self._services, self._identity, how, SweepEvents.of(self._hooks))
 
     def _engine(
         self, hooks: Hooks, *, ahead: LocalQueueTeller | None = None, collect_errors: bool = False
