@@ -14,6 +14,7 @@ from graphile_worker.client.sync_managing import SyncManagesJobs
 from graphile_worker.client.sync_migrations import check_schema_sync, migrate_sync
 from graphile_worker.database.executor import SyncDatabase
 from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.hooks.registry import HookRegistry
 
 
@@ -61,7 +62,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
     @classmethod
     def connect(
         cls,
-        database_url: str,
+        database_url: DatabaseUrl,
         *,
         schema: str = "graphile_worker",
         max_pg_conn: int = 5,
@@ -72,7 +73,8 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
         """Open a pool and check that the schema is there; needs the extra `psycopg`.
 
         Args:
-            database_url: any libpq URL, or `embedded:`.
+            database_url: any libpq URL, a function that is asked for one before every connect, or
+                `embedded:`.
             schema: where the tables are.
             max_pg_conn: the most connections the pool opens, at least 1; threads beyond it wait.
             prepared_statements: False behind a pooler in transaction mode.

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from graphile_worker.database.executor import Database, SyncDatabase
-from graphile_worker.drivers.dsn import resolve
+from graphile_worker.drivers.source import DatabaseUrl, Source
 from graphile_worker.drivers.sqlstate import UNKNOWN_DATABASE, is_transient
 from graphile_worker.errors import ConfigurationError, DatabaseError, MissingDependencyError
 from graphile_worker.runtime.retry import Backoff
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 async def connect(
-    url: str,
+    url: DatabaseUrl,
     *,
     max_connections: int = 20,
     prepared_statements: bool = True,
@@ -34,7 +34,7 @@ async def connect(
     """Open a database and make sure that it answers.
 
     Args:
-        url: a connection string in either form of libpq.
+        url: a connection string in either form of libpq, or a function that gives one.
         max_connections: the size of the pool; dedicated connections come on top.
         prepared_statements: False behind a pooler that gives each transaction another session,
             as PgBouncer does in transaction mode. Then neither named statements are used nor
@@ -52,7 +52,7 @@ async def connect(
 
     if max_connections < 1:
         raise ConfigurationError(f"max_connections must be at least 1, got {max_connections}")
-    opener = Opener(resolve(url), prepared_statements=prepared_statements)
+    opener = Opener(Source(url), prepared_statements=prepared_statements)
     if wait is None:
         return await _open(opener, max_connections)
     return await keep_trying(partial(_open, opener, max_connections), wait)
@@ -82,7 +82,7 @@ async def keep_trying(attempt: Callable[[], Awaitable[T]], wait: timedelta) -> T
 
 
 def connect_sync(
-    url: str, *, max_connections: int = 5, prepared_statements: bool = True
+    url: DatabaseUrl, *, max_connections: int = 5, prepared_statements: bool = True
 ) -> SyncDatabase:
     """Open a database that works without an event loop, by psycopg, and make sure it answers.
 
@@ -106,7 +106,7 @@ def connect_sync(
         raise MissingDependencyError("a connection without an event loop", "psycopg") from error
     if max_connections < 1:
         raise ConfigurationError(f"max_connections must be at least 1, got {max_connections}")
-    opener = SyncOpener(resolve(url), prepared_statements=prepared_statements)
+    opener = SyncOpener(Source(url), prepared_statements=prepared_statements)
     return OwnSyncDatabase.open(opener, max_connections)
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from graphile_worker.database.executor import Lender, SyncDatabase
 from graphile_worker.database.operation import perform, perform_sync
 from graphile_worker.recovery.sweep import Sweep, SweepResult, begin, finish, look, report
 from graphile_worker.recovery.sweep_events import SweepEvents
-
-T = TypeVar("T")
+from graphile_worker.runtime.own_loop import run_in_own_loop
 
 _NOBODY: Final = SweepEvents()
 
@@ -50,15 +46,11 @@ def sweep_sync(
         return perform_sync(database, look(how))
     with database.connection() as connection, connection.transaction():
         found = perform_sync(connection, begin(how, with_jobs=events.with_jobs))
-        told = _in_a_loop(events.decide(how.sweeper_id, found.jobs)) if events.with_jobs else None
+        told = (
+            run_in_own_loop(events.decide(how.sweeper_id, found.jobs)) if events.with_jobs else None
+        )
         swept = perform_sync(connection, finish(how, found, told))
     report(swept)
     if events.any and swept.found.dead:
-        _in_a_loop(events.tell(how.sweeper_id, swept))
+        run_in_own_loop(events.tell(how.sweeper_id, swept))
     return swept.result
-
-
-def _in_a_loop(call: Coroutine[Any, Any, T]) -> T:
-    """In a thread of its own: the caller's may have a loop that runs."""
-    with ThreadPoolExecutor(1, thread_name_prefix="graphile-worker-hooks") as pool:
-        return pool.submit(asyncio.run, call).result()

@@ -13,6 +13,7 @@ from graphile_worker.cron import entries
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.cron.entries import AnyCron
 from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.hooks.handlers import USUAL_TIMEOUT
 from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
@@ -67,13 +68,15 @@ class WorkerSettings:
         ConfigurationError: an option that makes no sense, or one given in two places.
     """
 
-    database_url: str | None = None
-    """Any URL libpq takes, or `embedded:` for a PostgreSQL that comes along."""
+    database_url: DatabaseUrl | None = None
+    """Any URL libpq takes, or `embedded:` for a PostgreSQL that comes along. For passwords that
+    change also a function, plain or async, that is asked for the URL before every connect; it may
+    be called in any thread."""
     database: Any = None
     """Instead of a URL: an asyncpg pool, psycopg `AsyncConnectionPool` or SQLAlchemy `AsyncEngine`
     of the caller's, who also closes it. It needs room for at least 5 connections: the worker keeps
     four of them, see `max_pg_conn`."""
-    direct_database_url: str | None = None
+    direct_database_url: DatabaseUrl | None = None
     """Where LISTEN and the heartbeat connect, for set-ups whose `database_url` leads to a pooler in
     transaction mode. Default: `database_url`."""
     max_pg_conn: int = 20
