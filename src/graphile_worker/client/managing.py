@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from graphile_worker.client.calls import Calls
 from graphile_worker.client.operations import changing, looking
 from graphile_worker.client.operations.changing import ChangedJobs, Changes, JobOrId
 from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order
+from graphile_worker.database.conflicts import giving_way
 from graphile_worker.database.operation import ask
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.jobs.spec import RunAt
@@ -117,7 +119,8 @@ class ManagesJobs(Calls):
         """
         self._own_database("cleanup")
         return {
-            task: await self._run_together(clean(self._setup, task)) for task in in_order(tasks)
+            task: await self._run_together(partial(clean, self._setup, task))
+            for task in in_order(tasks)
         }
 
     async def sweep_stale_workers(
@@ -145,7 +148,7 @@ class ManagesJobs(Calls):
         )
         self._check_loop()
         events = SweepEvents.registered(self._setup.hooks)
-        return await sweep(database, how, events, dry_run=dry_run)
+        return await giving_way(lambda: sweep(database, how, events, dry_run=dry_run))
 
     async def get_job(self, job_id: int) -> Job | None:
         """One job by its id; None when it is done or never was."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from graphile_worker.client.calls import SyncCalls
 from graphile_worker.client.operations import changing, looking
 from graphile_worker.client.operations.changing import ChangedJobs, Changes, JobOrId
 from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order
+from graphile_worker.database.conflicts import giving_way_sync
 from graphile_worker.database.operation import ask
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.jobs.spec import RunAt
@@ -59,7 +61,9 @@ class SyncManagesJobs(SyncCalls):
     def cleanup(self, tasks: Iterable[CleanupTask] = tuple(CleanupTask)) -> dict[CleanupTask, int]:
         """Delete what nobody needs; see `WorkerUtils.cleanup`."""
         self._own_database("cleanup")
-        return {task: self._run_together(clean(self._setup, task)) for task in in_order(tasks)}
+        return {
+            task: self._run_together(partial(clean, self._setup, task)) for task in in_order(tasks)
+        }
 
     def sweep_stale_workers(
         self,
@@ -73,7 +77,7 @@ class SyncManagesJobs(SyncCalls):
             self._setup.schema, sweep_threshold=sweep_threshold, recovery_delay=recovery_delay
         )
         events = SweepEvents.registered(self._setup.hooks)
-        return sweep_sync(database, how, events, dry_run=dry_run)
+        return giving_way_sync(lambda: sweep_sync(database, how, events, dry_run=dry_run))
 
     def get_job(self, job_id: int) -> Job | None:
         """One job by its id; None when it is done or never was."""

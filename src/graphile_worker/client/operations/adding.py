@@ -48,9 +48,11 @@ def _add_one(setup: Setup, job: NewJob) -> Operation[Job]:
     return added
 
 
-def add_many(setup: Setup, new: Iterable[NewJob]) -> Operation[list[Job]]:
-    """Add jobs and answer with them, in the order given; no jobs, no statement."""
-    prepared = setup.prepared(new)
+def add_many(setup: Setup, prepared: Sequence[NewJob]) -> Operation[list[Job]]:
+    """Add jobs that `setup` has prepared, and answer with them, in the order given.
+
+    No jobs, no statement.
+    """
     if not prepared:
         return []
     with around_adding(setup.hooks, "add_jobs", prepared) as jobs:
