@@ -139,12 +139,13 @@ class AddsJobs(Calls):
         return added
 
     async def _add_many(self, new: Iterable[NewJob]) -> list[Job]:
-        added = await self._run_together(add_many(self._setup, new))
+        prepared = self._setup.prepared(new)
+        added = await self._run_together(partial(add_many, self._setup, prepared))
         await self._refresh_statistics(len(added))
         return added
 
     async def _store(self, ready: Batch) -> int:
-        return await self._run_together(store(ready))
+        return await self._run_together(partial(store, ready))
 
 
 def _telling(

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Final, assert_never
 
-from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.operations.looking import STALE_AFTER, active_workers, tasks_of
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.queries import cleanup as queries
 from graphile_worker.queries import manage_jobs
