@@ -32,6 +32,7 @@ READING = ServerReading(
 )
 TABLE = TableReading(
     table="_private_jobs",
+    qualified="s._private_jobs",
     live_rows=10,
     dead_rows=0,
     seconds_since_vacuum=None,

@@ -149,7 +149,7 @@ async def _of_the_fleet(
     await book.read(
         "identifiers",
         unknown_identifiers(schema, dead_after=silence),
-        lambda unknown: fleet.identifiers(unknown, told_already=due),
+        lambda unknown: fleet.identifiers(unknown, schema, told_already=due),
     )
     book.add(fleet.crontabs(alive))
 

@@ -30,12 +30,13 @@ def vacuum(tables: Sequence[TableReading], thresholds: Thresholds, *, autovacuum
             "claims become slower with each of them",
             "alter system set autovacuum = on; select pg_reload_conf()",
         )
-    if off := [table.table for table in tables if not table.autovacuum]:
+    if off := [table for table in tables if not table.autovacuum]:
+        names = [table.table for table in off]
         return problem(
             "vacuum",
-            f"autovacuum is off for {named(off)}",
-            "; ".join(f"alter table {table} reset (autovacuum_enabled)" for table in off),
-            off,
+            f"autovacuum is off for {named(names)}",
+            "; ".join(f"alter table {t.qualified} reset (autovacuum_enabled)" for t in off),
+            names,
         )
     if old := [t for t in tables if t.transaction_age >= thresholds.transaction_age]:
         return _too_old(old, thresholds)
@@ -43,7 +44,7 @@ def vacuum(tables: Sequence[TableReading], thresholds: Thresholds, *, autovacuum
         return warning(
             "vacuum",
             "vacuum is behind: " + named([_dead(table) for table in full]),
-            "; ".join(f"vacuum analyze {t.table}" for t in full)
+            "; ".join(f"vacuum analyze {t.qualified}" for t in full)
             + "; then see what holds vacuum back (the check 'transactions'), and lower "
             "autovacuum_vacuum_scale_factor of these tables",
             [table.table for table in full],
@@ -104,7 +105,10 @@ def indexes(found: Sequence[IndexDefinition], schema: str, tables: Sequence[str]
         return warning(
             "indexes",
             f"PostgreSQL does not use {named(broken)}",
-            "; ".join(f"reindex index concurrently {name.split()[0]}" for name in broken),
+            "; ".join(
+                f"reindex index concurrently {Schema(schema).quoted}.{name.split()[0]}"
+                for name in broken
+            ),
             broken,
         )
     count = plural(len(found), "index", "indexes")
@@ -122,8 +126,8 @@ def sequences(readings: Sequence[SequenceReading], thresholds: Thresholds) -> Fi
     remedy = (
         "delete what is not used (graphile-worker cleanup), then begin again where ids are free, "
         "below the ones in use: alter sequence "
-        + " … restart with N; alter sequence ".join(r.name for _, r in worst)
-        + " … restart with N"
+        + " restart with N; alter sequence ".join(r.qualified for _, r in worst)
+        + " restart with N"
     )
     if worst[0][0] >= thresholds.sequence_problem:
         return problem("sequences", message, remedy, names)
@@ -133,7 +137,7 @@ def sequences(readings: Sequence[SequenceReading], thresholds: Thresholds) -> Fi
 def _too_old(old: Sequence[TableReading], thresholds: Thresholds) -> Finding:
     names = [f"{table.table} ({table.transaction_age:,} transactions)" for table in old]
     message = f"not frozen for long: {named(names)}; PostgreSQL stops at two thousand million"
-    remedy = "; ".join(f"vacuum freeze {table.table}" for table in old)
+    remedy = "; ".join(f"vacuum freeze {table.qualified}" for table in old)
     if max(table.transaction_age for table in old) >= thresholds.transaction_age_problem:
         return problem("vacuum", message, remedy, names)
     return warning("vacuum", message, remedy, names)
