@@ -68,6 +68,17 @@ def test_a_database_that_cannot_be_reached_is_a_problem(here):
     assert "127.0.0.1:1" in told["checks"][0]["message"]
 
 
+def test_a_direct_address_that_nobody_answers_is_a_problem(here, migrated_database):
+    nobody = "postgresql://nobody@127.0.0.1:1/none"
+    ended = here(
+        *("doctor", "--json", "--database-url", migrated_database, "--direct-database-url", nobody)
+    )
+    [found] = [one for one in json.loads(ended.out)["checks"] if one["level"] == "problem"]
+    assert ended.code == 1
+    assert "127.0.0.1:1" in found["message"]
+    assert "--direct-database-url" in found["remedy"]
+
+
 def test_no_url_is_an_error(here, monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     ended = here("doctor")
