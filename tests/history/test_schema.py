@@ -101,8 +101,10 @@ async def test_an_odd_name_of_the_schema(empty_database: str, database: Database
 
 @pytest.mark.full
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("version", ["0.16.6", "0.17.3", "0.18.0"])
-@pytest.mark.parametrize("revision", [0, 18, 19])
+@pytest.mark.parametrize(
+    ("version", "revision"),
+    [("0.16.6", 0), ("0.16.6", 18), ("0.17.3", 0), ("0.17.3", 18), ("0.18.0", 0), ("0.18.0", 19)],
+)
 async def test_nodes_migrations_run_with_the_tables_present(
     version: str, revision: int, empty_database: str, database: Database, db: asyncpg.Connection
 ) -> None:

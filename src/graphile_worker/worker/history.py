@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,6 +23,7 @@ from graphile_worker.history.tally import rows
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.queries.cron import now
 from graphile_worker.queries.history import add_rollup, add_runs
+from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.run_records import FULL, RunRecords
 from graphile_worker.worker.settings import WorkerSettings
@@ -40,6 +42,7 @@ _STORE_WITHIN: Final = 20.0
 _LAST_STORE_WITHIN: Final = 5.0
 """The same when the worker stops."""
 
+_BACKOFF: Final = Backoff(first=timedelta(seconds=STORE_RUNS_EVERY), longest=timedelta(minutes=1))
 _NO_TABLE: Final = "42P01"
 _NO_DAY: Final = "23514"
 """There is no room for the attempts of a day."""
@@ -123,13 +126,16 @@ class HistoryRecorder:
 
     async def _store_again(self) -> None:
         self._counts_at = time.monotonic() + _jittered(STORE_COUNTS_EVERY)
+        delays = _BACKOFF.delays()
         while not self._stopping.is_set() and not self._records.is_off:
             await self._wakeup.wait(STORE_RUNS_EVERY)
             counts = time.monotonic() >= self._counts_at
             if counts:
                 self._counts_at = time.monotonic() + _jittered(STORE_COUNTS_EVERY)
-            if not await self._logged("cannot store history", self._store(counts=counts)):
-                await self._pause(_jittered(STORE_RUNS_EVERY))
+            if await self._logged("cannot store history", self._store(counts=counts)):
+                delays = _BACKOFF.delays()
+            else:
+                await self._pause(next(delays))
 
     async def _store(self, *, counts: bool) -> None:
         """Store attempts, and counts if asked.
