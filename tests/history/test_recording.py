@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg_pool import AsyncConnectionPool
 from support.running import running, sql, until
 
 from graphile_worker import (
@@ -121,6 +122,21 @@ async def test_each_resolution_adds_up_what_several_workers_counted(
         seconds = {"minute": 60, "hour": 3600, "day": 86400}[resolution]
         assert all(period.at.timestamp() % seconds == 0 for period in periods)
         assert await utils.history.periods(task="nothing") == []
+
+
+async def test_over_a_pool_of_another_driver(gw_database: str) -> None:
+    async with AsyncConnectionPool(gw_database, min_size=1, max_size=6, open=False) as pool:
+        utils = WorkerUtils(pool)
+        await utils.add_jobs([fine.job() for _ in range(3)])
+        broken = await utils.add_raw_job("hopeless", None, JobSpec(queue_name="q"))
+        options = {"database": pool, "direct_database_url": gw_database}
+        given = {"tasks": TASKS, "extensions": [set()], "history": ALL, **options}
+        async with WorkerOptions(**given).init() as worker:
+            await worker.run_once()
+        assert len(await utils.history.runs()) == 4
+        [run] = await utils.history.attempts(broken.id)
+        assert (run.error, run.queue, run.key) == ("never", "q", None)
+        assert sum(period.completed for period in await utils.history.periods()) == 3
 
 
 async def test_by_default_only_what_did_not_end_well_is_logged(gw_database: str) -> None:
