@@ -17,6 +17,7 @@ from graphile_worker import (
     task,
     task_ref,
 )
+from graphile_worker.client.open_database import open_database
 
 
 @task("mail:send", payload=None)
@@ -104,9 +105,10 @@ async def test_a_role_that_may_not_make_tables_is_told_what_to_grant(gw_database
         with pytest.raises(Exception, match="permission denied"):
             await WorkerUtils(db).pause_task("t")
         await db.execute("reset role")
-        async with WorkerUtils.connect(f"{gw_database}&options=-crole%3D{role}") as utils:
-            with pytest.raises(DatabaseError, match="as its owner: grant create on schema"):
-                await utils.history.install()
+        database = await open_database(f"{gw_database}&options=-crole%3D{role}")
+        with pytest.raises(DatabaseError, match="as its owner: grant create on schema"):
+            await WorkerUtils(database).history.install()
+        await database.aclose()
         await db.execute(f"drop owned by {role}; drop role {role}")
 
 

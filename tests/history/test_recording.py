@@ -374,3 +374,19 @@ async def test_readings_that_make_no_sense_are_refused(gw_database: str) -> None
 async def ours(db: Any) -> list[str]:
     rows = await db.fetch("select relname from pg_class where relname like '\\_gwx%' order by 1")
     return [row[0] for row in rows]
+
+
+async def test_a_database_that_is_away_does_not_hold_up_the_end(
+    gw_database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another session has the tables locked, which looks the same from here."""
+    monkeypatch.setattr("graphile_worker.worker.history._LAST_STORE_WITHIN", 0.3)
+    async with WorkerUtils.connect(gw_database) as utils, sql(gw_database) as db:
+        await utils.history.install(ALL)
+        await utils.add_job(fine)
+        async with db.transaction():
+            await db.execute("lock table graphile_worker._gwx_run, graphile_worker._gwx_rollup")
+            async with asyncio.timeout(5):
+                await done(gw_database)
+        assert (await utils.stats()).total == 0
+    assert "history is incomplete: no answer within 0.3 s" in caplog.text
