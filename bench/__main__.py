@@ -3,11 +3,12 @@
 import asyncio
 import sys
 
-from bench import add, cron, hooks, processes, quick
+from bench import add, cron, history, hooks, processes, quick
 
 BENCHMARKS = {
     "add": add.main,
     "cron": cron.main,
+    "history": history.main,
     "hooks": hooks.main,
     "processes": processes.main,
     "quick": quick.main,

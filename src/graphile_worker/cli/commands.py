@@ -30,6 +30,13 @@ COMMANDS: Final = {
     "watch": ("watch", "Watch the jobs and the workers, live."),
     "bench": ("bench", "Measure how fast jobs are added and run on this database."),
     "crontab": ("crontab", "Check crontabs, and see what they mean."),
+    "queue": ("queue", "Pause and resume named queues, for workers of every kind."),
+    "task": ("task", "Pause and resume tasks, for the Python workers."),
+    "cron": ("cron", "Pause and resume recurring jobs, for the Python workers."),
+    "pause": ("pause", "Pause all jobs, for the Python workers."),
+    "resume": ("resume", "End the pause of all jobs."),
+    "paused": ("paused", "List what is paused."),
+    "history": ("history", "Keep what becomes of jobs, in tables of its own."),
     "completion": ("completion", "Print a script that completes commands in a shell."),
     "demo": ("demo", "See a worker at work, on a PostgreSQL that comes along."),
 }

@@ -74,6 +74,7 @@ def _effective(options: WorkerOptions) -> dict[str, Any]:
         "shutdown_interrupted_job_retry_delay": shutdown.interrupted_job_retry_delay,
         **dataclasses.asdict(recovery),
         "recovery": recovery.enabled,
+        "history": options.history is not False,
         "local_queue": queue is not None,
         "local_queue_size": queue and queue.size,
         "local_queue_ttl": queue and queue.ttl,
