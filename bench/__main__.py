@@ -3,13 +3,14 @@
 import asyncio
 import sys
 
-from bench import add, cron, hooks, memory, quick
+from bench import add, cron, hooks, memory, processes, quick
 
 BENCHMARKS = {
     "add": add.main,
     "cron": cron.main,
     "hooks": hooks.main,
     "memory": memory.main,
+    "processes": processes.main,
     "quick": quick.main,
 }
 

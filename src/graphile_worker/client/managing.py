@@ -8,7 +8,7 @@ from functools import partial
 from graphile_worker.client.calls import Calls
 from graphile_worker.client.operations import changing, looking
 from graphile_worker.client.operations.changing import ChangedJobs, Changes, JobOrId
-from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order
+from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order, preview
 from graphile_worker.database.conflicts import giving_way
 from graphile_worker.database.operation import ask
 from graphile_worker.jobs.job import Job, JobState
@@ -99,7 +99,7 @@ class ManagesJobs(Calls):
         await self._run(changing.force_unlock(self._setup, worker_ids))
 
     async def cleanup(
-        self, tasks: Iterable[CleanupTask] = tuple(CleanupTask)
+        self, tasks: Iterable[CleanupTask] = tuple(CleanupTask), *, dry_run: bool = False
     ) -> dict[CleanupTask, int]:
         """Delete what nobody needs, each task in a transaction of its own.
 
@@ -109,15 +109,18 @@ class ManagesJobs(Calls):
 
         Args:
             tasks: what to do; by default all of it.
+            dry_run: only count, without a lock.
 
         Returns:
-            How many rows each task deleted, in the order in which they were done.
+            How many rows each task deleted, or would delete, in the order in which they are done.
 
         Raises:
             ConfigurationError: on a connection of the caller's.
             DatabaseError: a transaction that adds jobs was open for seconds (SQLSTATE 55P03).
         """
         self._own_database("cleanup")
+        if dry_run:
+            return await self._run(preview(self._setup, tasks))
         return {
             task: await self._run_together(partial(clean, self._setup, task))
             for task in in_order(tasks)

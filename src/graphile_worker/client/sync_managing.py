@@ -8,7 +8,7 @@ from functools import partial
 from graphile_worker.client.calls import SyncCalls
 from graphile_worker.client.operations import changing, looking
 from graphile_worker.client.operations.changing import ChangedJobs, Changes, JobOrId
-from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order
+from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order, preview
 from graphile_worker.database.conflicts import giving_way_sync
 from graphile_worker.database.operation import ask
 from graphile_worker.jobs.job import Job, JobState
@@ -58,9 +58,13 @@ class SyncManagesJobs(SyncCalls):
         """Unlock what these dead workers hold; see `WorkerUtils.force_unlock_workers`."""
         self._run(changing.force_unlock(self._setup, worker_ids))
 
-    def cleanup(self, tasks: Iterable[CleanupTask] = tuple(CleanupTask)) -> dict[CleanupTask, int]:
+    def cleanup(
+        self, tasks: Iterable[CleanupTask] = tuple(CleanupTask), *, dry_run: bool = False
+    ) -> dict[CleanupTask, int]:
         """Delete what nobody needs; see `WorkerUtils.cleanup`."""
         self._own_database("cleanup")
+        if dry_run:
+            return self._run(preview(self._setup, tasks))
         return {
             task: self._run_together(partial(clean, self._setup, task)) for task in in_order(tasks)
         }

@@ -17,6 +17,7 @@ from graphile_worker.migrations.runner import migrate
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.duration import duration
 from graphile_worker.worker.exporter import add_exporter
+from graphile_worker.worker.opened import Opened
 from graphile_worker.worker.run_job import check_executors
 from graphile_worker.worker.settings import WorkerSettings, seconds
 from graphile_worker.worker.task_ids import TaskIds
@@ -37,33 +38,35 @@ async def open_worker(options: WorkerSettings) -> Worker:
     hooks = frozen(handlers, seconds(options.hook_timeout))
     task_ids = TaskIds(Schema(options.schema), registry, show_jobs=hooks.watch_jobs)
     async with AsyncExitStack() as stack:
-        database, direct = await _open(options, task_ids, stack)
-        await tell_of_init(hooks, database, options)
+        opened = await _open(options, task_ids)
+        stack.push_async_callback(opened.resources.aclose)
+        await tell_of_init(hooks, opened.database, options)
+        stack.pop_all()
         return Worker(
             options,
             identity=WorkerIdentity(),
-            database=database,
-            direct=direct,
+            opened=opened,
             task_ids=task_ids,
             registry=handlers,
             hooks=hooks,
-            resources=stack.pop_all(),
         )
 
 
-async def _open(
-    options: WorkerSettings, task_ids: TaskIds, stack: AsyncExitStack
-) -> tuple[Database, Database]:
+async def _open(options: WorkerSettings, task_ids: TaskIds) -> Opened:
     """The databases, ready for a worker; tried again for as long as the options say."""
 
-    async def attempt() -> tuple[Database, Database]:
-        async with AsyncExitStack() as opened:
-            databases = await _connect(options, opened)
+    async def attempt() -> Opened:
+        async with AsyncExitStack() as stack:
+            database, direct = await _connect(options, stack)
             with _explained(options):
-                await migrate(databases[0], Schema(options.schema))
-                await task_ids.register(databases[0])
-            stack.push_async_exit(opened.pop_all())
-            return databases
+                migrated = await migrate(database, Schema(options.schema), builds_index=False)
+                await task_ids.register(database)
+            return Opened(
+                database=database,
+                direct=direct,
+                has_queue_index=migrated.has_queue_index,
+                resources=stack.pop_all(),
+            )
 
     wait = options.wait_for_database
     if wait is None:

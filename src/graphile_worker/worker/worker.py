@@ -13,7 +13,7 @@ from typing import Any
 from graphile_worker.client.open_database import url_of
 from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.database.executor import Database, SyncConnection
+from graphile_worker.database.executor import SyncConnection
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.hooks.dispatch import Hooks
@@ -28,7 +28,7 @@ from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.batch_delays import NO_DELAYS
-from graphile_worker.worker.claimer import ClaimRules
+from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.crons import cron_scheduler
 from graphile_worker.worker.ending import end_in_order
 from graphile_worker.worker.engine import Engine
@@ -39,6 +39,7 @@ from graphile_worker.worker.local_queue_events import LocalQueueTeller
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
+from graphile_worker.worker.opened import Opened
 from graphile_worker.worker.schema_guard import SchemaGuard
 from graphile_worker.worker.service_database import ServiceDatabase
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
@@ -71,23 +72,20 @@ class Worker:
         options: WorkerSettings,
         *,
         identity: WorkerIdentity,
-        database: Database,
-        direct: Database,
+        opened: Opened,
         task_ids: TaskIds,
         registry: HookRegistry,
         hooks: Hooks,
-        resources: AsyncExitStack,
     ) -> None:
         self._identity = identity
         self._options = options
         self._schema = Schema(options.schema)
-        self._database = database
-        self._direct = direct
+        self._opened = opened
+        self._database = database = opened.database
         self._task_ids = task_ids
         self._registry = registry
         self._hooks = hooks
         self._shutdown_reason: ShutdownReason | None = None
-        self._resources = resources
         self._shutdown = ShutdownSignal()
         self._unusable: DatabaseError | None = None
         self._services = ServiceDatabase(database) if options.reserves_for_services else database
@@ -194,7 +192,7 @@ class Worker:
         self.request_shutdown()
         await self._ended.wait()
         await asyncio.to_thread(self._sync_database.close)
-        await self._resources.aclose()
+        await self._opened.resources.aclose()
 
     def _signalled(self) -> None:
         self.request_shutdown(ShutdownReason.SIGNAL)
@@ -346,7 +344,7 @@ class Worker:
             return None
         queue = engine.local_queue
         return Listener(
-            self._direct,
+            self._opened.direct,
             self._identity,
             self._wakeup,
             on_migrated=self._guard.look,
@@ -354,7 +352,7 @@ class Worker:
         )
 
     def _membership(self, engine: Engine) -> Membership:
-        return Membership(self._options, self._identity, self._direct, engine)
+        return Membership(self._options, self._identity, self._opened.direct, engine)
 
     def _sweeper(self) -> Sweeper:
         config = self._options.recovery_config()
@@ -376,6 +374,7 @@ class Worker:
             loop=asyncio.get_running_loop(),
             sync_database=self._sync_database,
             sync_utils=self._sync_utils,
+            claims_are_row_locks=options.claim_mode == "transaction",
         )
         flags = list(options.forbidden_flags)
         rules = ClaimRules(
@@ -384,6 +383,7 @@ class Worker:
             forbidden_flags=flags or None,
             use_local_time=options.use_local_time,
             poll_interval=seconds(options.poll_interval),
+            by_index=self._opened.has_queue_index,
         )
         return Engine(
             options,
@@ -395,5 +395,6 @@ class Worker:
             local_queue=None if ahead is None else options.local_queue,
             local_queue_events=SILENT if ahead is None else ahead.events(),
             batch_delays=NO_DELAYS if ahead is None else options.batch_delays(),
+            keeps_queues=ahead is not None,
             collect_errors=collect_errors,
         )
