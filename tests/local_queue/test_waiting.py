@@ -178,7 +178,7 @@ async def test_the_answer_of_a_claim_that_comes_after_the_release_goes_back(
             await until(claims)
             relay.withhold_answers(from_one_with=b"held back")
             rows = await connection.fetch(
-                "select (graphile_worker.add_job('never', '\"held back\"')).* "
+                "select (graphile_worker.add_job('never', '\"held back\"')).id "
                 "from generate_series(1, 10)"
             )
             await until_claimed(connection, 10)
