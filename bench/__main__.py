@@ -3,13 +3,14 @@
 import asyncio
 import sys
 
-from bench import add, cron, history, hooks, processes, quick
+from bench import add, cron, history, hooks, memory, processes, quick
 
 BENCHMARKS = {
     "add": add.main,
     "cron": cron.main,
     "history": history.main,
     "hooks": hooks.main,
+    "memory": memory.main,
     "processes": processes.main,
     "quick": quick.main,
 }
