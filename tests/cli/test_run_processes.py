@@ -49,7 +49,11 @@ held = []
 async def hoard(payload: int) -> None:
     held.append(b"x" * payload)
 
-tasks = [note, slow, hoard]
+@task
+async def broken(payload: object) -> None:
+    raise ValueError("not today")
+
+tasks = [note, slow, hoard, broken]
 """
 
 
@@ -142,6 +146,9 @@ async def test_processes_share_the_jobs_and_a_killed_one_is_replaced(supervised,
     await add(database, "slow", [0.3] * 12)
     began = {int(run.says(r"^\[\d\] .*slow began in (\d+)")[1]) for _ in range(6)}
     assert began <= {second, third}
+    await add(database, "broken", [None])
+    run.says(r"^\[\d\] Traceback")
+    run.says(r"^\[\d\] ValueError: not today")
     assert run.end() == 0
     assert any("SIGTERM: finishing running jobs" in line for line in run.lines)
     assert not [job for job in await jobs(database) if job.locked_by]
