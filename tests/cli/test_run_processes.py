@@ -251,6 +251,12 @@ async def test_a_process_that_holds_too_much_memory_is_replaced(supervised, data
     assert run.end() == 0
 
 
+async def test_a_limit_of_memory_that_is_reached_at_once_is_refused(supervised, database):
+    run = supervised("--max-memory-per-process", "1MB", "--database-url", database)
+    assert run.ended() == 1
+    assert "MiB as soon as it is ready; --max-memory-per-process must be more" in run.lines[-1]
+
+
 async def test_probes_and_metrics_are_answered_for_all(supervised, database):
     port = free_port()
     run = supervised(
