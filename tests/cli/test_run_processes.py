@@ -297,12 +297,18 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def test_what_cannot_start_is_given_up_at_once(supervised):
-    run = supervised(
-        "--processes", "3", "--database-url", "postgres://127.0.0.1:1/x", target="jobs:nothing"
-    )
+@pytest.mark.parametrize(
+    ("target", "url", "message"),
+    [
+        ("jobs:nothing", "postgres://127.0.0.1:1/x", "has no attribute 'nothing'"),
+        ("jobs:tasks", "embedded:?temporary", "a database of its own"),
+    ],
+)
+def test_what_cannot_start_is_given_up_at_once(supervised, target, url, message):
+    run = supervised("--processes", "3", "--database-url", url, target=target)
     assert run.ended() == 1
-    assert len([line for line in run.lines if line.startswith("Error: ")]) == 1
+    [error] = [line for line in run.lines if line.startswith("Error: ")]
+    assert message in error
     assert "giving up: process 1" in run.lines[-1]
 
 

@@ -132,7 +132,8 @@ class _Supervisor:
     def _heard(self, process: SupervisedProcess, message: Message) -> None:
         match message:
             case Hello():
-                if message.listen is not None and self._serving is None:
+                serves = self._serving is not None or self._stopping.is_set()
+                if message.listen is not None and not serves:
                     self._serving = self._group.create_task(self._serve(message), name="pages")
             case Report():
                 self._look_at(process, message)
