@@ -113,7 +113,7 @@ def _plain(name: str, value: Any) -> Any:
         seconds = value.total_seconds()
         return int(seconds) if seconds.is_integer() else seconds
     if name in _URLS and value is not None:
-        return redact(str(value))
+        return "(asked of a function)" if callable(value) else redact(str(value))
     if isinstance(value, tuple | frozenset):
         return [str(each) for each in cast("Iterable[object]", value)]
     return value
