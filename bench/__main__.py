@@ -3,9 +3,17 @@
 import asyncio
 import sys
 
-from bench import add, cron, hooks, quick
+from bench import add, cron, hooks, quick, scale
+from bench import all as everything
 
-BENCHMARKS = {"add": add.main, "cron": cron.main, "hooks": hooks.main, "quick": quick.main}
+BENCHMARKS = {
+    "add": add.main,
+    "all": everything.main,
+    "cron": cron.main,
+    "hooks": hooks.main,
+    "quick": quick.main,
+    "scale": scale.main,
+}
 
 
 def main() -> int:

@@ -1,0 +1,91 @@
+"""This project's worker."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bench.programs.reporting import Count, asked, now, rate, say
+from graphile_worker import LocalQueueConfig, WorkerOptions, WorkerUtils, task
+from graphile_worker.cli.loop import run_on_fastest_loop
+from graphile_worker.client.open_database import open_database
+
+
+async def main() -> None:
+    role, url, options = asked()
+    await {
+        "install": install,
+        "work": work,
+        "latency": latency,
+        "enqueue": enqueue,
+        "hold": hold,
+    }[role](url, options)
+
+
+async def install(url: str, options: dict[str, Any]) -> None:
+    del options
+    database = await open_database(url)
+    await WorkerUtils(database).migrate()
+    await database.aclose()
+
+
+async def work(url: str, options: dict[str, Any]) -> None:
+    count = Count(options["jobs"])
+
+    @task(payload=None)
+    async def noop() -> None:
+        count.ran()
+
+    async with worker_options(url, noop, options).init() as worker:
+        telling = asyncio.create_task(count.tell_every(options.get("tell_every", 1e9)))
+        await worker.run()
+        telling.cancel()
+
+
+async def latency(url: str, options: dict[str, Any]) -> None:
+    @task(payload=None)
+    async def noop() -> None:
+        say("start", now())
+
+    async with worker_options(url, noop, options).init() as worker:
+        await worker.run()
+
+
+async def hold(url: str, options: dict[str, Any]) -> None:
+    """Claim what the local queue takes, and run nothing to its end."""
+
+    @task(payload=dict[str, int])
+    async def noop(payload: dict[str, int]) -> None:
+        del payload
+        await asyncio.Event().wait()
+
+    async with worker_options(url, noop, options).init() as worker:
+        await worker.run()
+
+
+async def enqueue(url: str, options: dict[str, Any]) -> None:
+    @task(payload=None)
+    async def noop() -> None: ...
+
+    many, one = options["many"], options["one"]
+    async with WorkerUtils.connect(url) as utils:
+        await utils.add_job(noop, None)
+
+        async def one_by_one() -> None:
+            for _ in range(one):
+                await utils.add_job(noop, None)
+
+        await rate("one", one, one_by_one)
+        await rate("many", many, lambda: utils.add_jobs_stream(noop.job(None) for _ in range(many)))
+
+
+def worker_options(url: str, noop: object, options: dict[str, Any]) -> WorkerOptions:
+    """From the options of the benchmark to those of a worker; what is not named is the default."""
+    chosen = {name: options[name] for name in ("concurrency", "claim_mode") if name in options}
+    if "local_queue" in options:
+        chosen["local_queue"] = LocalQueueConfig(size=options["local_queue"])
+    return WorkerOptions(database_url=url, tasks=[noop], **chosen)
+
+
+if __name__ == "__main__":
+    run_on_fastest_loop(main())
