@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from bench import docs, enqueue, latency, plots, special, tables
-from bench.contenders import Contender, by_name, contenders
+from bench.contenders import Contender, by_name, contenders, everybody
 from bench.installing import NODE_VERSION, PYTHON_PEERS, RUST_VERSION, find_programs
 from bench.options import AllOptions, Sizes, parse_all
 from bench.results import Results, spread_of
@@ -144,6 +144,7 @@ def report(results: Results, options: AllOptions) -> int:
     console.print(f"{results.about['seconds']} s; all figures in {options.json}")
     if options.write_docs:
         docs.write_plots(docs.PLOTS, drawn)
+        docs.write_section("set-ups", setups())
         docs.write_section("figures of all", section(results, [*shown, target_table], drawn))
     missed = [each for each in judged if each.is_missed]
     return 1 if missed and options.check else 0
@@ -151,7 +152,7 @@ def report(results: Results, options: AllOptions) -> int:
 
 def all_tables(results: Results, sizes: Sizes) -> list[tables.Table]:
     """Those with figures; the targets are apart."""
-    labels = {each.name: each.label for each in contenders()}
+    labels = {each.name: each.label for each in everybody()}
     programs = {**labels, **PROGRAM_LABELS}
     return [
         tables.throughput(results, labels),
@@ -200,6 +201,13 @@ def section(results: Results, shown: list[tables.Table], drawn: Mapping[str, str
     images = [f"![{name}](benchmarks/{name}.svg)" for name in drawn]
     left_out = [f"Not measured: {name}: {reason}" for name, reason in results.missing.items()]
     return "\n\n".join([head, *images, *(table.markdown() for table in shown), *left_out])
+
+
+def setups() -> str:
+    """How each contender is set up, for the documentation."""
+    rows = [[each.label, each.setup] for each in everybody()]
+    lines = [["", "set-up"], ["---", "---"], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def tell(text: str) -> None:

@@ -35,10 +35,14 @@ class Contender:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+def everybody() -> list[Contender]:
+    """All there are, whether or not they can be measured here."""
+    return [*_LIMITS, *_OURS, *_OTHERS]
+
+
 def contenders() -> list[Contender]:
-    """All of them; the turbo claim only where this version has it."""
-    ours = [each for each in _OURS if "claim_mode" not in each.options or _has_claim_mode()]
-    return [*_LIMITS, *ours, *_OTHERS]
+    """Those of this version: the turbo claim only where it is."""
+    return [each for each in everybody() if "claim_mode" not in each.options or _has_claim_mode()]
 
 
 def by_name(name: str) -> Contender:
@@ -47,7 +51,7 @@ def by_name(name: str) -> Contender:
     Raises:
         KeyError: there is none of that name.
     """
-    return {each.name: each for each in contenders()}[name]
+    return {each.name: each for each in everybody()}[name]
 
 
 def _has_claim_mode() -> bool:

@@ -77,7 +77,7 @@ def _rust() -> Program:
     return Program((str(folder / "target" / "release" / "graphile-worker-bench"),))
 
 
-def _python_peer(module: str) -> Callable[[], Program]:
+def _python_peer(*start: str) -> Callable[[], Program]:
     def find() -> Program:
         folder = cache() / f"python-{sys.version_info.major}.{sys.version_info.minor}"
         python = folder / "bin" / "python"
@@ -88,7 +88,7 @@ def _python_peer(module: str) -> Callable[[], Program]:
             pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
             _run([str(python), *pip, *PYTHON_PEERS], ROOT)
             done.write_text(wanted)
-        return Program((str(python), "-m", f"bench.programs.{module}"))
+        return Program((str(python), *start))
 
     return find
 
@@ -116,7 +116,9 @@ _FINDERS: dict[str, Callable[[], Program]] = {
     "raw": _in_our_environment("raw"),
     "node": _node,
     "rust": _rust,
-    "pgqueuer": _python_peer("run_pgqueuer"),
-    "procrastinate": _python_peer("run_procrastinate"),
+    "pgqueuer": _python_peer("-m", "bench.programs.run_pgqueuer"),
+    "procrastinate": _python_peer(
+        "-c", "from bench.programs import run_procrastinate; run_procrastinate.start()"
+    ),
     "pgbench": _pgbench,
 }

@@ -34,16 +34,29 @@ def bars(title: str, values: Sequence[tuple[str, Spread]]) -> str:
     for number, (label, spread) in enumerate(values):
         top = 40 + number * _ROW
         middle = top + _ROW / 2 - 3
-        colour = _COLOURS[0 if label.startswith("ours") else 1 if ":" not in label else 2]
         parts += [
             _text(_LEFT - 8, middle + 4, label, anchor="end"),
-            f'<rect x="{_LEFT}" y="{top}" width="{spread.median * scale:.1f}" '
-            f'height="{_ROW - 6}" fill="{colour}"/>',
-            f'<path class="a" d="M{_LEFT + spread.low * scale:.1f} {middle}'
-            f'H{_LEFT + spread.high * scale:.1f}"/>',
+            _bar(top, spread.median * scale, _COLOURS[_group(label)]),
+            _whisker(middle, spread.low * scale, spread.high * scale),
             _text(_LEFT + spread.high * scale + 8, middle + 4, short(spread.median)),
         ]
     return _document(title, 50 + len(values) * _ROW, parts)
+
+
+def _bar(top: float, width: float, colour: str) -> str:
+    place = f'x="{_LEFT}" y="{top}" width="{width:.1f}" height="{_ROW - 6}"'
+    return f'<rect {place} fill="{colour}"/>'
+
+
+def _whisker(middle: float, low: float, high: float) -> str:
+    return f'<path class="a" d="M{_LEFT + low:.1f} {middle}H{_LEFT + high:.1f}"/>'
+
+
+def _group(label: str) -> int:
+    """Ours, the others, and what is no worker have a colour each."""
+    if label.startswith("ours"):
+        return 0
+    return 2 if ":" in label else 1
 
 
 def curves(title: str, x_name: str, series: Mapping[str, Sequence[tuple[float, Spread]]]) -> str:

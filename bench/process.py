@@ -16,8 +16,8 @@ import psutil
 
 from bench.installing import Program
 
-STARTS_WITHIN = 60.0
-"""Seconds within which a program has to tell of its first event."""
+TELLS_WITHIN = 60.0
+"""Seconds within which a program has to tell what is waited for."""
 
 
 class ProgramError(Exception):
@@ -33,9 +33,13 @@ class Running:
 
     async def event(self, name: str) -> list[str]:
         """The words after the name of the next such event; others are passed over."""
-        async for words in self.events():
-            if words[0] == name:
-                return words[1:]
+        try:
+            async with asyncio.timeout(TELLS_WITHIN):
+                async for words in self.events():
+                    if words[0] == name:
+                        return words[1:]
+        except TimeoutError:
+            raise ProgramError(f"no {name!r} within {TELLS_WITHIN:g} s") from None
         raise ProgramError(f"the program ended with {await self.ended()} before {name!r}")
 
     async def events(self) -> AsyncGenerator[list[str]]:

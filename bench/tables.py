@@ -11,7 +11,7 @@ from bench.figures import Spread, short, short_spread
 from bench.results import Results, spread_of
 from bench.targets import Verdict
 
-ABSENT = "–"
+ABSENT = "-"
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ async def install(url: str, options: dict[str, Any]) -> None:
 async def work(url: str, options: dict[str, Any]) -> None:
     count = Count(options["jobs"])
 
-    @task(payload=None)
-    async def noop() -> None:
+    @task
+    async def noop(payload: dict[str, str]) -> None:
+        del payload
         count.ran()
 
     async with worker_options(url, noop, options).init() as worker:
@@ -43,9 +44,10 @@ async def work(url: str, options: dict[str, Any]) -> None:
 
 
 async def latency(url: str, options: dict[str, Any]) -> None:
-    @task(payload=None)
-    async def noop() -> None:
+    @task
+    async def noop(payload: dict[str, str]) -> None:
         say("start", now())
+        del payload
 
     async with worker_options(url, noop, options).init() as worker:
         await worker.run()
@@ -54,8 +56,8 @@ async def latency(url: str, options: dict[str, Any]) -> None:
 async def hold(url: str, options: dict[str, Any]) -> None:
     """Claim what the local queue takes, and run nothing to its end."""
 
-    @task(payload=dict[str, int])
-    async def noop(payload: dict[str, int]) -> None:
+    @task
+    async def noop(payload: dict[str, str]) -> None:
         del payload
         await asyncio.Event().wait()
 
@@ -64,19 +66,20 @@ async def hold(url: str, options: dict[str, Any]) -> None:
 
 
 async def enqueue(url: str, options: dict[str, Any]) -> None:
-    @task(payload=None)
-    async def noop() -> None: ...
+    @task
+    async def noop(payload: dict[str, str]) -> None:
+        del payload
 
     many, one = options["many"], options["one"]
     async with WorkerUtils.connect(url) as utils:
-        await utils.add_job(noop, None)
+        await utils.add_job(noop, {})
 
         async def one_by_one() -> None:
             for _ in range(one):
-                await utils.add_job(noop, None)
+                await utils.add_job(noop, {})
 
         await rate("one", one, one_by_one)
-        await rate("many", many, lambda: utils.add_jobs_stream(noop.job(None) for _ in range(many)))
+        await rate("many", many, lambda: utils.add_jobs_stream(noop.job({}) for _ in range(many)))
 
 
 def worker_options(url: str, noop: object, options: dict[str, Any]) -> WorkerOptions:

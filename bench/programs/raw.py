@@ -96,6 +96,7 @@ async def latency(url: str, options: dict[str, Any]) -> None:
     listening = await asyncpg.connect(url)
     told = asyncio.Event()
     await listening.add_listener("jobs:insert", lambda *_: told.set())
+    told.set()  # what came before we listened
     while True:
         await told.wait()
         told.clear()

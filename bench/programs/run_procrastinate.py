@@ -54,5 +54,6 @@ async def add(noop: Any, jobs: int) -> None:
         await noop.batch_defer_async(*[{}] * min(5_000, jobs - start))
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Not as `__main__`: an app made there is warned of."""
     asyncio.run(main())
