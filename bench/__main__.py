@@ -1,6 +1,7 @@
 """`python -m bench NAME`."""
 
 import asyncio
+import signal
 import sys
 
 from bench import add, cron, hooks, quick, scale
@@ -21,6 +22,8 @@ def main() -> int:
     if name not in BENCHMARKS:
         print(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
+    # Programs and servers are ended with us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return asyncio.run(BENCHMARKS[name]())
 
 

@@ -51,10 +51,10 @@ async def run(bench: Bench, sizes: Sizes, results: Results) -> None:
         tell(f"round {number + 1} of {sizes.rounds}: latency, adding")
         await small_round(bench, sizes, results)
     tell(f"an old snapshot, an idle worker: {sizes.idle_seconds:g} s")
-    results.quarters, results.idle = await asyncio.gather(
-        special.quarters_under_old_snapshot(bench, sizes.idle_seconds),
-        special.idle(bench, sizes.idle_seconds),
-    )
+    async with asyncio.TaskGroup() as group:
+        quarters = group.create_task(special.quarters_under_old_snapshot(bench, sizes.idle_seconds))
+        idle = group.create_task(special.idle(bench, sizes.idle_seconds))
+    results.quarters, results.idle = quarters.result(), idle.result()
     tell("memory, a start on an empty table")
     results.memory_mb = await special.memory_of_local_queue(bench, sizes.held)
     results.empty_table_jobs = sizes.jobs

@@ -46,7 +46,8 @@ class BenchServer:
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
-        self._admin = await asyncpg.connect(self._server.url)
+        # Two are enough for what is measured side by side.
+        self._admin = await asyncpg.create_pool(self._server.url, min_size=1, max_size=2)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -118,7 +119,7 @@ class Database:
     name: str
     url: str
     connection: asyncpg.Connection
-    _admin: asyncpg.Connection
+    _admin: asyncpg.Pool
     own_commits: int = field(default=0)
 
     async def count(self, statement: str) -> int:
