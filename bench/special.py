@@ -65,9 +65,12 @@ def claims_in(log: str) -> int:
 
 
 async def memory_of_local_queue(bench: Bench, jobs: int) -> float:
-    """Resident MB of a worker that holds so many small jobs in its local queue."""
-    async with _database(bench, Jobs(ready=jobs + 1_000, payload_bytes=20)) as database:
-        options = {"concurrency": 1, "local_queue": jobs}
+    """Resident MB of a worker that holds so many small jobs in its local queue.
+
+    The queue has twice the room: a worker claims again when half of it is free.
+    """
+    async with _database(bench, Jobs(ready=2 * jobs, payload_bytes=20)) as database:
+        options = {"concurrency": 1, "local_queue": 2 * jobs}
         async with _worker(bench, database, "ours_default", role="hold", **options) as running:
             locked = f"{_LEFT} where locked_by is not null"
             async with asyncio.timeout(60):
