@@ -15,14 +15,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-
 from bench import docs, enqueue, latency, plots, special, tables
 from bench.contenders import Contender, by_name, contenders, everybody
 from bench.installing import NODE_VERSION, PYTHON_PEERS, RUST_VERSION, find_programs
 from bench.options import AllOptions, Sizes, parse_all
 from bench.results import Results, spread_of
 from bench.server import BenchServer
+from bench.tables import wide_console
 from bench.targets import verdicts
 from bench.templates import Jobs, Templates
 from bench.throughput import Bench, measure
@@ -131,8 +130,8 @@ def report(results: Results, options: AllOptions) -> int:
     """Print, write, and say whether all targets are met."""
     judged = verdicts(results.figures())
     shown = all_tables(results, options.sizes)
-    target_table = tables.targets(judged)
-    console = Console()
+    target_table = tables.targets(judged, of_weight=not options.quick)
+    console = wide_console()
     for table in [*shown, target_table]:
         console.print(table.rich())
     for name, reason in results.missing.items():

@@ -60,6 +60,7 @@ QUICK = Sizes(
 class AllOptions:
     """Of `./dev bench all`."""
 
+    quick: bool
     sizes: Sizes
     shared_buffers: str
     json: Path
@@ -89,15 +90,19 @@ def parse_all(arguments: Sequence[str]) -> AllOptions:
     parser.add_argument("--rounds", type=_positive, help="rounds of everything (3)")
     parser.add_argument("--seconds", type=float, help="the longest throughput run (2)")
     parser.add_argument("--jobs", type=_positive, help="jobs of a throughput run (100,000)")
+    parser.add_argument(
+        "--idle-seconds", type=float, help="of an idle worker, and of an old snapshot (60)"
+    )
     parser.add_argument("--no-check", action="store_true", help="do not fail on missed targets")
     asked = parser.parse_args(list(arguments))
     sizes = QUICK if asked.quick else Sizes()
     given = {
         name: getattr(asked, name)
-        for name in ("rounds", "seconds", "jobs")
+        for name in ("rounds", "seconds", "jobs", "idle_seconds")
         if getattr(asked, name) is not None
     }
     return AllOptions(
+        quick=asked.quick,
         sizes=replace(sizes, **given),
         shared_buffers=asked.shared_buffers,
         json=asked.json or FOLDER / "all.json",

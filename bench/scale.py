@@ -15,15 +15,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
-
 from bench import docs, fleet, plots
 from bench.contenders import Contender, by_name
 from bench.figures import Spread, short_spread
 from bench.installing import find_programs
 from bench.options import ScaleOptions, parse_scale
 from bench.server import BenchServer
-from bench.tables import Table
+from bench.tables import Table, wide_console
 from bench.templates import Jobs, Templates
 from bench.throughput import Bench, measure
 
@@ -116,7 +114,7 @@ def xs_of(curve: Curve, name: str, options: ScaleOptions) -> tuple[int, ...]:
 
 def report(found: Curves, options: ScaleOptions, seconds: float) -> None:
     """Print and write."""
-    console = Console()
+    console = wide_console()
     made = {name: table(CURVES[name], found.spreads(name)) for name in options.curves}
     drawn = {
         f"scale-{name}": plots.curves(

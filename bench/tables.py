@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import table as rich_table
+from rich.console import Console
 
 from bench.figures import Spread, short, short_spread
 from bench.results import Results, spread_of
@@ -36,6 +37,12 @@ class Table:
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         lines = [self.columns, rule, *self.rows]
         return f"**{self.title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def wide_console() -> Console:
+    """The terminal; a file has room for whole lines."""
+    console = Console()
+    return console if console.is_terminal else Console(width=150)
 
 
 def throughput(results: Results, labels: Mapping[str, str]) -> Table:
@@ -109,8 +116,8 @@ def enqueue(results: Results, labels: Mapping[str, str]) -> Table:
     return Table("Adding, jobs/s", ("", "one a call", "in bulk"), rows)
 
 
-def targets(verdicts: Sequence[Verdict]) -> Table:
-    """Each ratio with its bound."""
+def targets(verdicts: Sequence[Verdict], *, of_weight: bool) -> Table:
+    """Each ratio with its bound; small sizes show only that all of it can be measured."""
     rows = [
         [
             each.target.text,
@@ -121,7 +128,8 @@ def targets(verdicts: Sequence[Verdict]) -> Table:
         ]
         for each in verdicts
     ]
-    return Table("Targets", ("", "reached", "target", ""), rows)
+    title = "Targets" if of_weight else "Targets, of no weight: measured in small"
+    return Table(title, ("", "reached", "target", ""), rows)
 
 
 def _per_100k(microseconds: float | None) -> float | None:

@@ -37,10 +37,9 @@ async def work(url: str, options: dict[str, Any]) -> None:
         del payload
         count.ran()
 
-    async with worker_options(url, noop, options).init() as worker:
-        telling = asyncio.create_task(count.tell_every(options.get("tell_every", 1e9)))
-        await worker.run()
-        telling.cancel()
+    telling = asyncio.create_task(count.tell_every(options.get("tell_every", 1e9)))
+    await run(url, noop, options)
+    telling.cancel()
 
 
 async def latency(url: str, options: dict[str, Any]) -> None:
@@ -49,8 +48,7 @@ async def latency(url: str, options: dict[str, Any]) -> None:
         say("start", now())
         del payload
 
-    async with worker_options(url, noop, options).init() as worker:
-        await worker.run()
+    await run(url, noop, options)
 
 
 async def hold(url: str, options: dict[str, Any]) -> None:
@@ -61,8 +59,7 @@ async def hold(url: str, options: dict[str, Any]) -> None:
         del payload
         await asyncio.Event().wait()
 
-    async with worker_options(url, noop, options).init() as worker:
-        await worker.run()
+    await run(url, noop, options)
 
 
 async def enqueue(url: str, options: dict[str, Any]) -> None:
@@ -80,6 +77,11 @@ async def enqueue(url: str, options: dict[str, Any]) -> None:
 
         await rate("one", one, one_by_one)
         await rate("many", many, lambda: utils.add_jobs_stream(noop.job({}) for _ in range(many)))
+
+
+async def run(url: str, noop: object, options: dict[str, Any]) -> None:
+    async with worker_options(url, noop, options).init() as worker:
+        await worker.run()
 
 
 def worker_options(url: str, noop: object, options: dict[str, Any]) -> WorkerOptions:

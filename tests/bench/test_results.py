@@ -74,7 +74,10 @@ def test_latencies_and_rates_have_their_tables():
 
 
 def test_targets_are_shown_with_their_bound_and_unit():
-    rows = {row[0]: row[1:] for row in tables.targets(verdicts(measured().figures())).rows}
+    rows = {
+        row[0]: row[1:]
+        for row in tables.targets(verdicts(measured().figures()), of_weight=True).rows
+    }
     assert rows["local queue of 10,000 small jobs, resident"] == ["50.0 MB", "≤ 100 MB", "met"]
     assert rows["old snapshot: last quarter ÷ first"] == ["0.700", "≥ 0.700", "met"]
     assert rows["local queue ÷ pgqueuer"] == ["-", "≥ 3.00", "not measured"]
