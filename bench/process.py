@@ -105,12 +105,18 @@ async def ended(program: Program, role: str, url: str, options: dict[str, Any]) 
 
 def cpu_seconds(process: psutil.Process) -> float:
     """User and system time of a process and of all its children, also of those that ended."""
-    total = 0.0
-    for each in family(process):
-        times = each.cpu_times()
-        total += times.user + times.system
     ended_children = process.cpu_times()
-    return total + ended_children.children_user + ended_children.children_system
+    total = ended_children.children_user + ended_children.children_system
+    return total + sum(map(own_cpu_seconds, family(process)))
+
+
+def own_cpu_seconds(process: psutil.Process) -> float:
+    """Of one process; nothing if it has ended since it was listed, as some of a server do."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:

@@ -1,9 +1,11 @@
 import asyncio
+import subprocess
 import sys
 
+import psutil
 import pytest
 from bench.installing import Program
-from bench.process import ProgramError, ended, started
+from bench.process import ProgramError, ended, own_cpu_seconds, started
 from bench.special import claims_in, rates_between
 
 LOG = """\
@@ -63,9 +65,14 @@ async def test_a_program_is_weighed_and_killed_with_its_children():
             await asyncio.sleep(0.01)
 
 
-def is_alive(pid: int) -> bool:
-    import psutil
+def test_a_process_that_ended_since_it_was_listed_costs_nothing():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    listed = psutil.Process(child.pid)
+    child.wait()
+    assert own_cpu_seconds(listed) == 0
 
+
+def is_alive(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
