@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 
-from bench import add, cron, hooks, quick, scale
+from bench import add, cron, hooks, processes, quick, scale
 from bench import all as everything
 
 BENCHMARKS = {
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "all": everything.main,
     "cron": cron.main,
     "hooks": hooks.main,
+    "processes": processes.main,
     "quick": quick.main,
     "scale": scale.main,
 }

@@ -1,9 +1,10 @@
 """What the documentation shows is done, block by block, and has to come out as shown.
 
-* `python`, `ini` or `sql` with a title: a file of that name is written.
+* `python`, `ini`, `toml`, `sql` or `json` with a title: a file of that name is written; `sh`: a
+  program.
 * `python` without: it runs, with `await` where it likes; what it defines, the next block sees.
 * `console`: it is typed into a terminal, see `support.terminals`; `sql` goes to the database.
-* Others, `sh` among them, are not run: they install something or need another machine.
+* Others, `sh` without a title among them, are not run: they install something or need another machine.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from graphile_worker.testing.databases import VARIABLE, DatabaseServer
 
 ALONE = ["README.md", "docs/tutorial.md"]
 """Pages for an empty folder and no database."""
-GUIDES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "tutorial")
+GUIDES = sorted(
+    str(page.relative_to(ROOT / "docs").with_suffix(""))
+    for page in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/operations/*.md"))
+    if page.stem != "tutorial"
+)
 NOT_RUN = {"sh", "text", "mermaid", "json"}
 
 
@@ -125,8 +130,13 @@ async def _do(
     database_url: str,
 ) -> None:
     match block.language:
-        case "python" | "ini" | "sql" if block.title:
+        case "python" | "ini" | "toml" | "sql" | "json" if block.title:
             (folder / block.title).write_text(block.text)
+        case "sh" if block.title:
+            program = folder / block.title
+            program.parent.mkdir(exist_ok=True)
+            program.write_text(block.text)
+            program.chmod(0o755)
         case "python":
             await _execute(block, page, module.__dict__)
         case "console":

@@ -31,7 +31,7 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Unfinished, Verdict
-from graphile_worker.queries.claim_jobs import claim_jobs
+from graphile_worker.queries.claim_jobs import Look, claim_jobs
 from graphile_worker.queries.release_jobs import (
     complete_in_transaction,
     release_completed,
@@ -41,6 +41,7 @@ from graphile_worker.queries.release_jobs import (
 from graphile_worker.queries.task_ids import register_tasks
 from graphile_worker.queries.workers import heartbeat, register_worker
 from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweeping import sweep
 
 T = TypeVar("T")
 
@@ -152,7 +153,7 @@ class Fleet(RuleBasedStateMachine):
                 forbidden_flags=None,
                 now=None,
                 limit=limit,
-                queues=True,
+                look=Look.HEADS,
             )
         )
 
@@ -252,7 +253,7 @@ class Fleet(RuleBasedStateMachine):
             # The test itself takes its time: sixty minutes of the model are a little more.
             if worker.registered and worker.minutes_silent >= MINUTES_SILENT
         }
-        result = self.do(Sweep(schema=SCHEMA, config=CONFIG).run(self.database))
+        result = self.do(sweep(self.database, Sweep(schema=SCHEMA, config=CONFIG)))
         assert set(result.worker_ids) == dead
         lost = [model for model in self.jobs.values() if model.holder in dead]
         assert result.recovered_count == len(lost)

@@ -43,7 +43,7 @@ def cron_scheduler(
     Args:
         options: of the worker.
         schema: where the tables are.
-        database: the worker's pool.
+        database: for one statement after the other.
         tasks: the identifiers of the tasks that it knows.
         hooks: who wants to hear of minutes and of jobs.
         answer_within: seconds after which a server that does not answer counts as lost.

@@ -144,7 +144,7 @@ class ProcessHandle:
         end = self.exited.result()
         if isinstance(end, OSError):
             return ProcessLost(f"could not be started: {end}", started=started, code=None)
-        return ProcessLost(_how(end), started=started, code=end)
+        return ProcessLost(how_it_ended(end), started=started, code=end)
 
     def _live(self, theirs: socket.socket, lifeline: int) -> None:
         """The life of the thread that starts the process and waits for its end."""
@@ -203,7 +203,8 @@ class ProcessHandle:
             os.close(self._lifeline)
 
 
-def _how(code: int) -> str:
+def how_it_ended(code: int) -> str:
+    """An exit code as `subprocess` has it, in words: `was killed by SIGSEGV`."""
     if code >= 0:
         return f"died with exit code {code}"
     try:
