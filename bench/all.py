@@ -75,10 +75,10 @@ async def throughput_round(
 
 async def small_round(bench: Bench, sizes: Sizes, results: Results) -> None:
     """Latency and adding, of everybody once."""
-    for contender in latency.contenders():
-        if contender.program in bench.programs:
-            times = await latency.measure(bench, contender, sizes.samples)
-            results.latencies.setdefault(contender.name, []).append(times)
+    present = [each for each in latency.contenders() if each.program in bench.programs]
+    times = await latency.measure(bench, present, sizes.samples)
+    for name, found in times.items():
+        results.latencies.setdefault(name, []).append(found)
     for contender in enqueue.contenders():
         if contender.program in bench.programs:
             rates = await enqueue.measure(bench, contender, one=sizes.add_one, many=sizes.add_many)

@@ -98,7 +98,7 @@ async def seconds(url: str, utils: WorkerUtils, kind: Kind, processes: int) -> f
             for _ in range(0, kind.jobs, CHUNK):
                 await adding.add_raw_jobs([RawJobSpec(kind.task)] * min(CHUNK, kind.jobs))
             started = time.perf_counter()
-        while await connection.fetchval(ANY_LEFT):  # noqa: ASYNC110 (others' processes)
+        while await connection.fetchval(ANY_LEFT):
             await asyncio.sleep(0.05)
         taken = time.perf_counter() - started
     await connection.close()

@@ -1,4 +1,4 @@
-"""pgqueuer, in an environment of its own: as in its own benchmark, in batches of 500."""
+"""pgqueuer, in an environment of its own: several managers in a process, large batches."""
 
 from __future__ import annotations
 
