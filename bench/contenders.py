@@ -178,8 +178,8 @@ _OTHERS = [
     Contender(
         name="pgqueuer",
         label="pgqueuer",
-        setup=f"2 managers in a process on uvloop, `batch_size={BATCH}`: the best of 1, 2 and 5, and "
-        "of batches of 10 to 1,000; tables as its `install` makes them",
+        setup=f"2 managers in a process on uvloop, `batch_size={BATCH}`: the best of 1, 2 and 5, "
+        "and of batches of 10 to 1,000; tables as its `install` makes them",
         program="pgqueuer",
         tables="pgqueuer",
         options={"batch": BATCH, "managers": 2},

@@ -60,7 +60,7 @@ def contenders() -> list[Contender]:
 
 
 async def measure(bench: Bench, who: Sequence[Contender], samples: int) -> dict[str, Latencies]:
-    """One round: all of them idle beside each other, and asked in turns, each time in a new order."""
+    """One round: all of them idle beside each other, and asked in turns."""
     async with AsyncExitStack() as stack:
         asked = [await stack.enter_async_context(_asked(bench, each)) for each in who]
         taken: dict[str, list[float]] = {each.name: [] for each in who}
