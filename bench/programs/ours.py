@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import uvloop
+
 from bench.programs.reporting import Count, asked, now, rate, say
 from graphile_worker import LocalQueueConfig, WorkerOptions, WorkerUtils, task
-from graphile_worker.cli.loop import run_on_fastest_loop
 from graphile_worker.client.open_database import open_database
 
 
@@ -93,4 +94,4 @@ def worker_options(url: str, noop: object, options: dict[str, Any]) -> WorkerOpt
 
 
 if __name__ == "__main__":
-    run_on_fastest_loop(main())
+    uvloop.run(main())

@@ -13,10 +13,10 @@ from collections import deque
 from typing import Any
 
 import asyncpg
+import uvloop
 
 from bench.programs.reporting import Count, asked, now, say
 from bench.programs.statements import CLAIM, DELETE, SETTINGS, TASK_ID
-from graphile_worker.cli.loop import run_on_fastest_loop
 
 
 async def main() -> None:
@@ -114,4 +114,4 @@ async def statements(url: str, limit: int, *, connections: int) -> tuple[Any, An
 
 
 if __name__ == "__main__":
-    run_on_fastest_loop(main())
+    uvloop.run(main())
