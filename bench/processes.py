@@ -98,7 +98,7 @@ async def seconds(url: str, utils: WorkerUtils, kind: Kind, processes: int) -> f
             # The planner of both is to know that there are so many, as after a while it does.
             await connection.execute("analyze graphile_worker._private_jobs")
             started = time.perf_counter()
-        while await connection.fetchval(ANY_LEFT):  # noqa: ASYNC110 (others' processes)
+        while await connection.fetchval(ANY_LEFT):
             await asyncio.sleep(0.05)
         taken = time.perf_counter() - started
     await connection.close()
