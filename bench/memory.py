@@ -166,5 +166,5 @@ async def held(worker: Worker, admin: asyncpg.Connection) -> Held:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    while not await holds():  # noqa: ASYNC110 (rows cannot be waited for)
+    while not await holds():
         await asyncio.sleep(0.05)

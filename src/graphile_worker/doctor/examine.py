@@ -88,8 +88,8 @@ def unreachable(error: Exception) -> Finding:
     return problem(
         "database",
         str(error),
-        "check --database-url or DATABASE_URL, and --direct-database-url; that PostgreSQL runs, and "
-        "that it lets this role in",
+        "check --database-url or DATABASE_URL, and --direct-database-url; that PostgreSQL runs, "
+        "and that it lets this role in",
     )
 
 
