@@ -1,0 +1,115 @@
+"""Tasks: what waits for each, who runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graphile_worker.admin.pages import words
+from graphile_worker.admin.pages.buttons import Button, allowed
+from graphile_worker.admin.pages.cards import job_cards
+from graphile_worker.admin.pages.messages import not_there, trouble
+from graphile_worker.admin.pages.render import render
+from graphile_worker.admin.pages.site import Site, Viewer
+from graphile_worker.admin.pages.view import View
+from graphile_worker.admin.service.figures import Figures
+from graphile_worker.admin.service.groups import TaskCounts
+from graphile_worker.errors import DatabaseError
+
+_MOST = 500
+_STATES = (
+    ("Ready", "waiting"),
+    ("Running", "locked"),
+    ("Retrying", "retrying"),
+    ("Scheduled", "scheduled"),
+    ("Failed", "failed"),
+)
+
+
+async def tasks(request: Request, site: Site, viewer: Viewer) -> Response:
+    """`GET /tasks`."""
+    v = await site.view(request, viewer)
+    try:
+        figures = (await site.samples.figures.get()).value
+    except DatabaseError as error:
+        return trouble(request, v, error)
+    return render(
+        request,
+        "tasks.html",
+        v,
+        title="Tasks",
+        section="tasks",
+        tasks=[_row(row) for row in figures.tasks[:_MOST]],
+        footer=_footer(figures),
+    )
+
+
+async def task(request: Request, site: Site, viewer: Viewer) -> Response:
+    """`GET /tasks/{identifier}`."""
+    v = await site.view(request, viewer)
+    name = request.path_params["identifier"]
+    try:
+        figures = (await site.samples.figures.get()).value
+    except DatabaseError as error:
+        return trouble(request, v, error)
+    row = next((row for row in figures.tasks if row.task == name), None)
+    if row is None:
+        return not_there(request, v, f"No task {name[:128]!r} is known in this schema.")
+    return render(
+        request,
+        "task.html",
+        v,
+        title=f"Task {name}",
+        section="tasks",
+        task=name,
+        paused=False,
+        acts=_acts(v, name),
+        cards=job_cards(v, row.counts, task=name),
+        charts=[],
+        facts=_facts(v, figures, row),
+    )
+
+
+def _row(row: TaskCounts) -> dict[str, Any]:
+    return {
+        "task": row.task,
+        "paused": False,
+        "states": [(title, state, row.counts.of(state)) for title, state in _STATES],
+        "waiting": row.counts.of("waiting"),
+        "oldest": row.counts.oldest_ready_at,
+        "done_per_minute": None,
+        "fail_share": None,
+        "p50_run": None,
+        "p95_run": None,
+        "workers": row.workers,
+    }
+
+
+def _footer(figures: Figures) -> str:
+    shown = words.plural(len(figures.tasks), "task")
+    if len(figures.tasks) > _MOST:
+        shown = f"The first {_MOST} of {shown}"
+    if figures.workers.claimed is None and figures.fleet:
+        return f"{shown} · which workers run a task is not known: not all of them tell"
+    return shown
+
+
+def _acts(v: View, name: str) -> list[Button]:
+    acts = [Button("Add a job", v.url("jobs", "new", task=name))] if allowed(v, "enqueue") else []
+    if allowed(v, "pause"):
+        acts.append(Button("Pause", v.url("pause", kind="task", name=name)))
+        acts.append(Button("Resume", v.url("resume", kind="task", name=name)))
+    return acts
+
+
+def _facts(v: View, figures: Figures, row: TaskCounts) -> list[tuple[str, Any]]:
+    members = [member for member in figures.fleet if row.task in (member.tasks or ())]
+    queues = sorted({group.queue for group in figures.groups if group.task == row.task and group.queue})
+    return [
+        ("Workers that run it", v.number(row.workers) if row.workers is not None else "not known"),
+        ("Which", v.list([v.mono(member.worker_id) for member in members], 5) or words.UNKNOWN),
+        ("Queues of its jobs", v.list([v.queue(queue) for queue in queues], 10) or "none"),
+        ("Jobs in the table", v.number(row.counts.total)),
+    ]
