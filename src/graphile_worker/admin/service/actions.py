@@ -1,0 +1,169 @@
+"""What can be done to jobs, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import assert_never
+
+from graphile_worker.client.operation import Operation, ask
+from graphile_worker.client.operations import changing
+from graphile_worker.client.operations.changing import ChangedJobs, Changes
+from graphile_worker.client.setup import Setup
+from graphile_worker.errors import ConfigurationError
+from graphile_worker.jobs.fine_state import FineState
+from graphile_worker.jobs.spec import RunAt
+from graphile_worker.queries.admin_jobs import Lock, Workers, job_rows, locks_of, wake_workers
+
+_NOW = timedelta(0)
+_NO_WORKERS = Workers(dead=[], claimed=None)
+
+
+class JobAction(Enum):
+    """What can be done to jobs. Jobs that a worker took within four hours are left alone."""
+
+    RETRY = "retry"
+    """Due now, with all attempts again."""
+    RUN_NOW = "run_now"
+    """Due now; one that has failed for good gets all attempts again, or it would never run."""
+    RESCHEDULE = "reschedule"
+    """Other time, priority, attempts."""
+    FAIL = "fail"
+    """No attempts left."""
+    DELETE = "delete"
+    """Gone, as if it had run well; Graphile Worker has no state for cancelled jobs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """An action with what it needs.
+
+    Raises:
+        ConfigurationError: what it needs is missing or out of range, or of another action.
+    """
+
+    action: JobAction
+    reason: str | None = None
+    """Of `fail`: becomes the jobs' error."""
+    run_at: RunAt | None = None
+    """Of `reschedule`: a time, or a span from now."""
+    priority: int | None = None
+    attempts: int | None = None
+    max_attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.action is JobAction.RESCHEDULE:
+            self.changes()
+        elif any(v is not None for v in self._of_reschedule()):
+            raise ConfigurationError(
+                "run_at, priority, attempts and max_attempts belong to the action reschedule, "
+                f"got them with {self.action.value}"
+            )
+        if self.reason is not None:
+            changing.checked_text("reason", self.reason)
+            if self.action is not JobAction.FAIL:
+                raise ConfigurationError(
+                    f"a reason belongs to the action fail, got one with {self.action.value}"
+                )
+
+    def changes(self) -> Changes:
+        """What `reschedule` is to change."""
+        run_at, priority, attempts, max_attempts = self._of_reschedule()
+        return Changes(
+            run_at=run_at, priority=priority, attempts=attempts, max_attempts=max_attempts
+        )
+
+    def _of_reschedule(self) -> tuple[RunAt | None, int | None, int | None, int | None]:
+        return self.run_at, self.priority, self.attempts, self.max_attempts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A job that was left alone."""
+
+    id: int
+    reason: str
+    locked_by: str | None
+    locked_at: datetime | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What an action did. Every job that was asked for is in one of the lists."""
+
+    requested: int = 0
+    changed: list[int] = field(default_factory=list[int])
+    skipped: list[Skipped] = field(default_factory=list[Skipped])
+    missing: list[int] = field(default_factory=list[int])
+    """Done, deleted, or never there."""
+
+
+def carry_out(setup: Setup, act: Act, ids: list[int]) -> Operation[Report]:
+    """Do something to jobs, and find out why some were left alone; in one transaction."""
+    changed = yield from _change(setup, act, ids)
+    done = [job.id for job in changed.changed]
+    if done and act.action in {JobAction.RETRY, JobAction.RUN_NOW, JobAction.RESCHEDULE}:
+        yield from ask(wake_workers(setup.schema, len(done)))
+    locks: list[Lock] = []
+    if changed.skipped:
+        locks = yield from ask(locks_of(setup.schema, changed.skipped))
+    return Report(
+        requested=len(set(ids)),
+        changed=done,
+        skipped=list(_skipped(changed.skipped, locks)),
+        missing=changed.missing,
+    )
+
+
+def _change(setup: Setup, act: Act, ids: list[int]) -> Operation[ChangedJobs]:
+    match act.action:
+        case JobAction.RETRY:
+            return changing.reschedule(setup, ids, _due(attempts=0))
+        case JobAction.RUN_NOW:
+            return _run_now(setup, ids)
+        case JobAction.RESCHEDULE:
+            return changing.reschedule(setup, ids, act.changes())
+        case JobAction.FAIL:
+            return changing.permanently_fail(setup, ids, act.reason)
+        case JobAction.DELETE:
+            return changing.complete(setup, ids)
+        case _:
+            assert_never(act.action)
+
+
+def _run_now(setup: Setup, ids: list[int]) -> Operation[ChangedJobs]:
+    """Those without attempts left are retried: due alone, they would stay where they are."""
+    storable = [job_id for job_id in ids if changing.is_storable(job_id)]
+    rows = yield from ask(job_rows(setup.schema, storable, _NO_WORKERS, error_chars=0))
+    failed = [row.id for row in rows if row.state is FineState.FAILED]
+    others = [job_id for job_id in ids if job_id not in set(failed)]
+    retried = yield from changing.reschedule(setup, failed, _due(attempts=0))
+    due = yield from changing.reschedule(setup, others, _due(attempts=None))
+    return ChangedJobs(
+        changed=retried.changed + due.changed,
+        skipped=retried.skipped + due.skipped,
+        missing=retried.missing + due.missing,
+    )
+
+
+def _due(*, attempts: int | None) -> Changes:
+    return Changes(run_at=_NOW, priority=None, attempts=attempts, max_attempts=None)
+
+
+def _skipped(ids: Iterable[int], locks: Iterable[Lock]) -> Iterable[Skipped]:
+    by_id = {lock.job_id: lock for lock in locks}
+    for job_id in ids:
+        lock = by_id.get(job_id)
+        if lock is None or lock.locked_by is None:
+            yield Skipped(
+                id=job_id, reason="a worker held it at that moment", locked_by=None, locked_at=None
+            )
+        else:
+            yield Skipped(
+                id=job_id,
+                reason=f"running on {lock.locked_by}",
+                locked_by=lock.locked_by,
+                locked_at=lock.locked_at,
+            )
