@@ -104,7 +104,9 @@ class Streams:
                 )
             elif moving() != moved:
                 moved, told = moving(), now
-                yield event("pulse", {"kinds": ["operation"], "changes": 0, "at": None, "lost": None})
+                yield event(
+                    "pulse", {"kinds": ["operation"], "changes": 0, "at": None, "lost": None}
+                )
             elif now - told > KEEPALIVE:
                 told = now
                 yield b": still here\n\n"

@@ -74,7 +74,9 @@ def attention(known: Known) -> list[Attention]:
 
 
 def _workers(figures: Figures) -> Iterator[Attention]:
-    if not any(member.state != "stale" for member in figures.fleet) and figures.counts.of("waiting"):
+    if not any(member.state != "stale" for member in figures.fleet) and figures.counts.of(
+        "waiting"
+    ):
         jobs = words.plural(figures.counts.of("waiting"), "job")
         yield Attention("No worker was seen", f" while {jobs} wait", ("workers",), {})
     for row in figures.tasks:
@@ -98,7 +100,11 @@ def _workers(figures: Figures) -> Iterator[Attention]:
 def _jobs(figures: Figures, now: datetime) -> Iterator[Attention]:
     if stuck := figures.counts.stuck:
         since = figures.counts.longest_run_since
-        oldest = "" if since is None else f", the longest for {words.span((now - since).total_seconds())}"
+        oldest = (
+            ""
+            if since is None
+            else f", the longest for {words.span((now - since).total_seconds())}"
+        )
         yield Attention(
             words.plural(stuck, "job") + " stuck",
             f": held by workers that are gone, or for four hours{oldest}",
@@ -129,9 +135,7 @@ def _wait(count: int) -> str:
 def _waiting(pulse: Pulse, now: datetime) -> Iterator[Attention]:
     if pulse.oldest_run_at is not None and now - pulse.oldest_run_at > OLDEST_READY:
         age = words.span((now - pulse.oldest_run_at).total_seconds())
-        yield Attention(
-            f"The oldest ready job is {age} late", "", ("jobs",), {"state": "waiting"}
-        )
+        yield Attention(f"The oldest ready job is {age} late", "", ("jobs",), {"state": "waiting"})
     if pulse.rows_are_hidden:
         rest = ": all numbers here are too low"
         yield Attention("Row level security hides jobs from this role", rest, ("health",), {})

@@ -36,8 +36,15 @@ _ANY: Final = frozenset(
 _LATER: Final = frozenset({"retrying", "scheduled", "later", "all"})
 
 JOB_ACTS: Final = (
-    JobAct("retry", "Retry", "retry", frozenset({"failed", "retrying", "all"}), "primary", "are due now, with all attempts again"),
-    JobAct("run_now", "Run now", "reschedule", _LATER, "", "are due now"),
+    JobAct(
+        "retry",
+        "Retry",
+        "retry",
+        frozenset({"failed", "retrying", "all"}),
+        "primary",
+        "are due now, with all attempts again",
+    ),
+    JobAct("run_now", "Run now", "retry", _LATER, "", "are due now"),
     JobAct("reschedule", "Reschedule", "reschedule", _ANY, "", "were rescheduled"),
     JobAct("fail", "Fail", "fail", _ANY - {"failed"}, "", "will not be tried again"),
     JobAct("delete", "Delete", "delete", _ANY, "danger", "were deleted"),
@@ -59,7 +66,9 @@ def job_acts(v: View, state: str) -> list[JobAct]:
     return [act for act in JOB_ACTS if state in act.states and allowed(v, act.permission)]
 
 
-def job_buttons(v: View, state: str, query: dict[str, object], names: Iterable[str] = ()) -> list[Button]:
+def job_buttons(
+    v: View, state: str, query: dict[str, object], names: Iterable[str] = ()
+) -> list[Button]:
     """Links to the questions about jobs that `query` selects."""
     wanted = set(names)
     return [

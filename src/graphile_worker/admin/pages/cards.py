@@ -27,30 +27,53 @@ def job_cards(v: View, counts: Counts, **narrowed: str) -> list[Card]:
     held = counts.blocked + counts.unclaimed
     return [
         _card(
-            v, FineState.READY, counts.of("waiting"), "waiting", narrowed,
-            "nothing waits" if counts.oldest_ready_at is None
+            v,
+            FineState.READY,
+            counts.of("waiting"),
+            "waiting",
+            narrowed,
+            "nothing waits"
+            if counts.oldest_ready_at is None
             else Markup("oldest {}{}").format(
                 v.since(counts.oldest_ready_at), _some(v, held, "blocked or unclaimed")
             ),
         ),
         _card(
-            v, FineState.RUNNING, counts.of("locked"), "locked", narrowed,
-            "nothing runs" if counts.longest_run_since is None
+            v,
+            FineState.RUNNING,
+            counts.of("locked"),
+            "locked",
+            narrowed,
+            "nothing runs"
+            if counts.longest_run_since is None
             else Markup("longest {}{}").format(
                 v.since(counts.longest_run_since), _some(v, counts.stuck, "stuck")
             ),
         ),
         _card(
-            v, FineState.RETRYING, counts.retrying, "retrying", narrowed,
-            "none waits for a retry" if counts.next_retry_at is None
+            v,
+            FineState.RETRYING,
+            counts.retrying,
+            "retrying",
+            narrowed,
+            "none waits for a retry"
+            if counts.next_retry_at is None
             else Markup("next {}").format(v.ago(counts.next_retry_at)),
         ),
         _card(
-            v, FineState.SCHEDULED, counts.scheduled, "scheduled", narrowed,
+            v,
+            FineState.SCHEDULED,
+            counts.scheduled,
+            "scheduled",
+            narrowed,
             f"{v.number(counts.due_soon)} due in 1 h, retries included",
         ),
         _card(
-            v, FineState.FAILED, counts.failed, "failed", narrowed,
+            v,
+            FineState.FAILED,
+            counts.failed,
+            "failed",
+            narrowed,
             f"+{v.number(counts.failed_lately)} in the last hour",
         ),
     ]
@@ -70,7 +93,11 @@ def worker_card(v: View, figures: Figures) -> Card:
 
 
 def _card(
-    v: View, state: FineState, count: int, selected: str, narrowed: dict[str, str],
+    v: View,
+    state: FineState,
+    count: int,
+    selected: str,
+    narrowed: dict[str, str],
     small: Markup | str,
 ) -> Card:
     return Card(v.state(state), v.number(count), small, v.url("jobs", state=selected, **narrowed))

@@ -54,7 +54,11 @@ class Chart:
 
 
 def bars(
-    title: str, *, stacked: Sequence[Series], lines: Sequence[Series] = (), times: Sequence[str],
+    title: str,
+    *,
+    stacked: Sequence[Series],
+    lines: Sequence[Series] = (),
+    times: Sequence[str],
     x_labels: Sequence[str],
 ) -> Chart:
     """Bars on top of each other, with lines over them, from 0 up."""
@@ -65,7 +69,9 @@ def bars(
     peak = max(range(len(sums)), key=sums.__getitem__, default=None)
     return Chart(
         picture=_picture(shapes),
-        sentence=_sentence(title, (*stacked, *lines), None if peak is None else (times[peak], sums[peak])),
+        sentence=_sentence(
+            title, (*stacked, *lines), None if peak is None else (times[peak], sums[peak])
+        ),
         y_labels=tuple(number(top * tick / TICKS) for tick in range(TICKS, -1, -1)),
         x_labels=tuple(x_labels),
         series=(*stacked, *lines),
@@ -74,8 +80,13 @@ def bars(
 
 
 def log_lines(
-    title: str, *, lines: Sequence[Series], times: Sequence[str], x_labels: Sequence[str],
-    write: Callable[[float | None], str], floor: float = 0.01,
+    title: str,
+    *,
+    lines: Sequence[Series],
+    times: Sequence[str],
+    x_labels: Sequence[str],
+    write: Callable[[float | None], str],
+    floor: float = 0.01,
 ) -> Chart:
     """Lines on a logarithmic axis that begins at `floor`; what is smaller lies on it."""
     highest = max((value or 0 for one in lines for value in one.values), default=0)
@@ -162,7 +173,9 @@ def _line(one: Series, height: Callable[[float], float]) -> str:
         if value is None:
             drawing = False
             continue
-        parts.append(f"{'L' if drawing else 'M'}{(at + 0.5) * step:.1f} {HEIGHT * (1 - height(value)):.1f}")
+        parts.append(
+            f"{'L' if drawing else 'M'}{(at + 0.5) * step:.1f} {HEIGHT * (1 - height(value)):.1f}"
+        )
         if not drawing:
             parts.append("h.1")  # a single value is a dot
         drawing = True

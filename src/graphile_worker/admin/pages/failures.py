@@ -49,7 +49,11 @@ def _group(v: View, kind: FailureKind) -> dict[str, Any]:
     query: dict[str, object] = {"task": kind.task, "fingerprint": kind.fingerprint}
     acts = [
         *(job_buttons(v, "failed", {**query, "state": "failed"}, ["retry"]) if kind.failed else []),
-        *(job_buttons(v, "retrying", {**query, "state": "retrying"}, ["fail"]) if kind.retrying else []),
+        *(
+            job_buttons(v, "retrying", {**query, "state": "retrying"}, ["fail"])
+            if kind.retrying
+            else []
+        ),
         *job_buttons(v, "all", query, ["delete"]),
     ]
     return {
@@ -76,7 +80,9 @@ def _wider(v: View, scope: int, task: str | None) -> list[dict[str, str]]:
     return [
         {
             "url": v.url("failures", task=task, scope=wider),
-            "text": "look at all (slow)" if wider == SCOPES[-1] else f"look at {words.number(wider)}",
+            "text": "look at all (slow)"
+            if wider == SCOPES[-1]
+            else f"look at {words.number(wider)}",
         }
         for wider in SCOPES
         if wider > scope

@@ -97,7 +97,9 @@ def checks_of(found: Health, busy: float) -> list[Check]:
             "Rows are visible",
             not found.pulse.rows_are_hidden,
             "row level security hides jobs" if found.pulse.rows_are_hidden else "all of them",
-            "Use the owner of the tables, or a role with BYPASSRLS" if found.pulse.rows_are_hidden else "",
+            "Use the owner of the tables, or a role with BYPASSRLS"
+            if found.pulse.rows_are_hidden
+            else "",
         ),
         Check(
             "Clocks",
@@ -109,7 +111,9 @@ def checks_of(found: Health, busy: float) -> list[Check]:
             "Long transactions",
             True if old is None or old < OLD_TRANSACTION else None,
             "none" if old is None else f"the oldest is open for {words.span(old)}",
-            "" if old is None or old < OLD_TRANSACTION else "End it: deleted jobs pile up behind it",
+            ""
+            if old is None or old < OLD_TRANSACTION
+            else "End it: deleted jobs pile up behind it",
         ),
         Check(
             "Autovacuum",
@@ -133,7 +137,11 @@ def checks_of(found: Health, busy: float) -> list[Check]:
 
 
 def _marked(v: View, check: Check) -> Check:
-    kinds = {True: ("ok", "✓", "In order"), None: ("warn", "!", "Look"), False: ("bad", "✗", "Wrong")}
+    kinds = {
+        True: ("ok", "✓", "In order"),
+        None: ("warn", "!", "Look"),
+        False: ("bad", "✗", "Wrong"),
+    }
     badge = v.badge(*kinds[check.fine])
     return Check(check.title, check.fine, check.found, check.remedy, badge)
 
@@ -153,8 +161,12 @@ def _facts(v: View, site: Site, found: Health) -> list[tuple[str, Any]]:
 
 def _acts(v: View) -> list[Button]:
     acts = (
-        [Button(title, v.url("health", "clean", task=name), "danger" if "failed" in title else "")
-         for name, title in UPKEEP]
+        [
+            Button(
+                title, v.url("health", "clean", task=name), "danger" if "failed" in title else ""
+            )
+            for name, title in UPKEEP
+        ]
         if allowed(v, "maintain")
         else []
     )

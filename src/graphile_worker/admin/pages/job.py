@@ -44,8 +44,8 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         return trouble(request, v, error)
     if details is None:
         return gone(request, v)
-    if reveal and site.changing is not None:
-        await site.changing.reveal(viewer.name, details.row.id)
+    if reveal:
+        await site.audit.tell(viewer.name, "reveal", {"ids": [details.row.id]})
     job = details.row
     return render(
         request,
@@ -57,7 +57,9 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         why=details.why[:1].upper() + details.why[1:] + ".",
         acts=_acts(v, job),
         trace_url=None,
-        copies=[(form, title) for form, (title, _) in FORMS.items()] if "view_payload" in v.may else [],
+        copies=[(form, title) for form, (title, _) in FORMS.items()]
+        if "view_payload" in v.may
+        else [],
         error_hidden=details.error_hidden,
         payload=shown_payload(details.payload) if "view_payload" in v.may else None,
         may_reveal="reveal_payload" in v.may and not reveal,
@@ -181,4 +183,3 @@ def _now(v: View, job: JobRow) -> Step:
         case _:
             text = Markup("for {}").format(v.since(max(job.run_at, job.created_at)))
             return Step("Waits to be taken", text, "now")
-

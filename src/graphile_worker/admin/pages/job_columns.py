@@ -57,7 +57,9 @@ COLUMNS: Final = (
     Column("task", "Task", lambda v, job: v.task(job.task), "wide"),
     Column("state", "State", lambda v, job: v.state(job.state)),
     Column("queue", "Queue", lambda v, job: v.queue(job.queue)),
-    Column("attempts", "Attempts", lambda _v, job: escape(f"{job.attempts}/{job.max_attempts}"), "r"),
+    Column(
+        "attempts", "Attempts", lambda _v, job: escape(f"{job.attempts}/{job.max_attempts}"), "r"
+    ),
     Column("priority", "Priority", lambda _v, job: escape(str(job.priority)), "r"),
     Column("key", "Key", _key, "clip"),
     Column("waiting", "Waiting for", _waiting),

@@ -100,7 +100,11 @@ async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
     except (ConfigurationError, DatabaseError) as error:
         problem = _problem(v, error, given)
     state = "all" if wanted is None else wanted.wanted.state
-    fields = {} if wanted is None else {name: value for name, value in wanted.fields.items() if name != "state"}
+    fields = (
+        {}
+        if wanted is None
+        else {name: value for name, value in wanted.fields.items() if name != "state"}
+    )
     kept = {"state": state, **fields}
     columns = columns_of(state, chosen)
     if "payload" in chosen and "view_payload" not in v.may:
@@ -127,8 +131,11 @@ async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
         columns=columns,
         order_text=_ORDERS.get(state, "newest first"),
         footer="" if page is None else _footer(page, given),
-        first_url=v.url("jobs", **kept, size=given.get("size"), cols=given.get("cols")) if given.get("after") else None,
-        next_url=None if page is None or page.next is None
+        first_url=v.url("jobs", **kept, size=given.get("size"), cols=given.get("cols"))
+        if given.get("after")
+        else None,
+        next_url=None
+        if page is None or page.next is None
         else v.url("jobs", **kept, size=given.get("size"), cols=given.get("cols"), after=page.next),
     )
 
@@ -166,31 +173,44 @@ def _empty(
     """Why there is nothing: no jobs at all, none in this state, none that match, or not searched."""
     narrowing = [name for name in fields if name != "scope"]
     if given.get("after"):
-        return Empty("No more jobs", links=[{"url": v.url("jobs", state=state, **fields), "text": "first page"}])
+        return Empty(
+            "No more jobs",
+            links=[{"url": v.url("jobs", state=state, **fields), "text": "first page"}],
+        )
     if page.next is not None:
         wider = [scope for scope in SCOPES if scope > (page.searched or 0)]
         return Empty(
             f"Nothing in the {words.number(page.searched)} jobs that were searched",
             links=[
-                {"url": v.url("jobs", **{"state": state, **fields, "scope": scope}), "text": f"search {_scope_text(scope)}"}
+                {
+                    "url": v.url("jobs", **{"state": state, **fields, "scope": scope}),
+                    "text": f"search {_scope_text(scope)}",
+                }
                 for scope in wider
             ],
         )
     if narrowing:
         clear = {"url": v.url("jobs", state=state), "text": "clear filters"}
-        return Empty(f"No {_STATES.get(state, '').lower() if state != 'all' else ''} job matches these filters".replace("  ", " "), links=[clear])
+        return Empty(
+            f"No {_STATES.get(state, '').lower() if state != 'all' else ''} job matches these filters".replace(
+                "  ", " "
+            ),
+            links=[clear],
+        )
     if state != "all":
         return Empty(f"No {_TITLES[state].lower()}")
     return Empty(
         "No jobs in this schema yet",
         "Jobs stand here from when they are added until they have succeeded.",
-        code="graphile-worker add my_task '{\"hello\": \"world\"}'",
+        code='graphile-worker add my_task \'{"hello": "world"}\'',
     )
 
 
 def _footer(page: JobPage, given: Mapping[str, str]) -> str:
     """How many there are, and what was searched for them."""
-    parts = [f"{words.plural(len(page.rows), 'job')}{' on this page' if page.next or given.get('after') else ''}"]
+    parts = [
+        f"{words.plural(len(page.rows), 'job')}{' on this page' if page.next or given.get('after') else ''}"
+    ]
     if page.searched is not None:
         matched = f"{words.number(page.matched)} match of " if page.matched is not None else ""
         parts.append(f"{matched}{words.number(page.searched)} searched")

@@ -13,13 +13,26 @@ from graphile_worker.admin.pages.view import View
 
 
 def message(
-    request: Request, v: View, status: int, title: str, text: str, *,
-    links: Sequence[dict[str, str]] = (), section: str = "",
+    request: Request,
+    v: View,
+    status: int,
+    title: str,
+    text: str,
+    *,
+    links: Sequence[dict[str, str]] = (),
+    section: str = "",
 ) -> Response:
     """A title, a sentence, and links."""
     return render(
-        request, "message.html", v, status=status, title=title, text=text, links=links,
-        section=section, live=False,
+        request,
+        "message.html",
+        v,
+        status=status,
+        title=title,
+        text=text,
+        links=links,
+        section=section,
+        live=False,
     )
 
 

@@ -85,9 +85,7 @@ def _attention(v: View, site: Site) -> list[dict[str, str]] | None:
     ]
 
 
-def _throughput(
-    v: View, found: Sequence[Bucket], chosen: str, since: datetime | None
-) -> Part:
+def _throughput(v: View, found: Sequence[Bucket], chosen: str, since: datetime | None) -> Part:
     times = [v.clock(bucket.start)[:5] for bucket in found]
     done = Series(name="completed", mark="c1", values=[bucket.completed for bucket in found])
     failed = Series(name="failed attempts", mark="c2", values=[bucket.failed for bucket in found])
@@ -95,7 +93,10 @@ def _throughput(
     per = "per minute" if chosen != "15m" else "per 30 seconds"
     return Part(
         chart=bars(
-            f"Throughput {per}", stacked=[done, failed], lines=[added], times=times,
+            f"Throughput {per}",
+            stacked=[done, failed],
+            lines=[added],
+            times=times,
             x_labels=spread(times),
         ),
         legend=legend([done, failed, added]),
@@ -120,7 +121,10 @@ def _wait(v: View, found: Sequence[Bucket], since: datetime | None) -> Part:
     )
     return Part(
         chart=log_lines(
-            "Wait before start", lines=[oldest], times=times, x_labels=spread(times, 3),
+            "Wait before start",
+            lines=[oldest],
+            times=times,
+            x_labels=spread(times, 3),
             write=words.span,
         ),
         legend=legend([oldest], totals=False),
@@ -186,7 +190,7 @@ def spread(labels: Sequence[str], count: int = 5) -> tuple[str, ...]:
 def legend(series: Sequence[Series], *, totals: bool = True) -> Markup:
     """What the colours and dashes stand for."""
     parts = Markup("").join(
-        Markup('<span>{} {}{}</span>').format(
+        Markup("<span>{} {}{}</span>").format(
             swatch(one.mark),
             one.name,
             f" {words.number(sum(value or 0 for value in one.values))}" if totals else "",
@@ -207,4 +211,6 @@ def swatch(mark: str) -> Markup:
 
 def collecting(v: View, since: datetime | None) -> str:
     """Since when there are readings."""
-    return "collected while somebody looks" if since is None else f"collected since {v.clock(since)}"
+    return (
+        "collected while somebody looks" if since is None else f"collected since {v.clock(since)}"
+    )

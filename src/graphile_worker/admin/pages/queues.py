@@ -44,7 +44,9 @@ async def queues(request: Request, site: Site, viewer: Viewer) -> Response:
         figures = (await site.samples.figures.get()).value
     except DatabaseError as error:
         return trouble(request, v, error)
-    rows = sorted(figures.queues, key=lambda row: (row.queue is not None, -row.counts.of("waiting")))
+    rows = sorted(
+        figures.queues, key=lambda row: (row.queue is not None, -row.counts.of("waiting"))
+    )
     return render(
         request,
         "queues.html",
@@ -119,7 +121,9 @@ def _why(v: View, row: QueueCounts, holder: Holder | None, next_jobs: Sequence[J
     who = (row.locked_by or "").partition(":")[2] or "somebody"
     match row.state, holder:
         case "paused", None:
-            return Markup("{} paused it: no worker takes its jobs, of whatever kind it is.").format(who)
+            return Markup("{} paused it: no worker takes its jobs, of whatever kind it is.").format(
+                who
+            )
         case "paused", _:
             return Markup("{} paused it; {} is still running and ends as usual.").format(
                 who, _running(v, holder)
@@ -138,7 +142,8 @@ def _why(v: View, row: QueueCounts, holder: Holder | None, next_jobs: Sequence[J
             ).format(v.mono(row.locked_by), v.ago(row.locked_at))
         case _:
             return Markup(
-                "It is free; the next worker takes its first job." if next_jobs
+                "It is free; the next worker takes its first job."
+                if next_jobs
                 else "It is free, and nothing is due."
             )
 
@@ -155,4 +160,6 @@ def _footer(figures: Figures, now: datetime) -> str:
     named = sum(row.queue is not None for row in figures.queues)
     held = sum(is_held(row, now) for row in figures.queues)
     shown = f" · the first {_MOST}" if named > _MOST else ""
-    return f"{words.plural(named, 'named queue')}{shown}" + (f" · {held} held for long" if held else "")
+    return f"{words.plural(named, 'named queue')}{shown}" + (
+        f" · {held} held for long" if held else ""
+    )

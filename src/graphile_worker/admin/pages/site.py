@@ -13,6 +13,8 @@ from graphile_worker.admin.live.counters import Counters
 from graphile_worker.admin.live.stream import Streams
 from graphile_worker.admin.pages.attention import Attention, Known, attention
 from graphile_worker.admin.pages.view import Settings, View
+from graphile_worker.admin.service.audit import Audit
+from graphile_worker.admin.service.changing import Changing
 from graphile_worker.admin.service.crons import CronEntry
 from graphile_worker.admin.service.failures import Failures
 from graphile_worker.admin.service.figures import Figures
@@ -58,7 +60,12 @@ class Samples:
     def busy(self) -> float:
         """The share of one connection that the samples take while somebody looks."""
         every: list[Sampled[Any]] = [
-            self.figures, self.pulse, self.failures, self.load, self.crons, self.health
+            self.figures,
+            self.pulse,
+            self.failures,
+            self.load,
+            self.crons,
+            self.health,
         ]
         return sum(one.last.seconds / one.period for one in every if one.last is not None)
 
@@ -82,16 +89,18 @@ class Site:
 
     Attributes:
         reading: looks.
+        changing: acts; None where everything is read-only.
+        audit: told of secrets that were looked at.
         schema: its name.
         environment: shown in the bar, red where it says `production`; empty shows nothing.
-        read_only: whether nobody may change anything.
         streams: of events, to the pages that are open.
     """
 
     reading: Reading
+    changing: Changing | None
+    audit: Audit
     schema: str
     environment: str = ""
-    read_only: bool = False
     streams: Streams = field(default_factory=Streams)
     samples: Samples = field(init=False)
 
@@ -116,7 +125,7 @@ class Site:
             viewer_name=viewer.name,
             viewer_role=viewer.role,
             may=viewer.permissions,
-            read_only=self.read_only,
+            read_only=self.changing is None,
             lost=lost,
             counts=rail_counts(last(self.samples.figures)),
         )
@@ -156,9 +165,7 @@ def lost_since(sample: Sample[Any]) -> str | None:
     """What to say of a sample that could not be renewed."""
     if sample.error is None:
         return None
-    return (
-        f"Lost the database; what you see is {int(sample.age)} s old. Trying again. ({sample.error})"
-    )
+    return f"Lost the database; what you see is {int(sample.age)} s old. Trying again. ({sample.error})"
 
 
 def base_of(request: Request) -> str:

@@ -106,7 +106,9 @@ def _acts(v: View, name: str) -> list[Button]:
 
 def _facts(v: View, figures: Figures, row: TaskCounts) -> list[tuple[str, Any]]:
     members = [member for member in figures.fleet if row.task in (member.tasks or ())]
-    queues = sorted({group.queue for group in figures.groups if group.task == row.task and group.queue})
+    queues = sorted(
+        {group.queue for group in figures.groups if group.task == row.task and group.queue}
+    )
     return [
         ("Workers that run it", v.number(row.workers) if row.workers is not None else "not known"),
         ("Which", v.list([v.mono(member.worker_id) for member in members], 5) or words.UNKNOWN),

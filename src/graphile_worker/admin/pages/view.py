@@ -181,7 +181,9 @@ class View:
         """A task, as a link to its page."""
         if not name:
             return Markup(words.UNKNOWN)
-        return Markup('<a class="mono" dir="auto" href="{}">{}</a>').format(self.url("tasks", name), name)
+        return Markup('<a class="mono" dir="auto" href="{}">{}</a>').format(
+            self.url("tasks", name), name
+        )
 
     def queue(self, name: str | None) -> Markup:
         """A queue, as a link to its page."""

@@ -12,7 +12,9 @@ def number(value: float | None, *, capped: bool = False) -> str:
     """`151,204`; with `~` in front where the count is an estimate or stopped at a limit."""
     if value is None:
         return UNKNOWN
-    text = f"{value:,.1f}" if isinstance(value, float) and not value.is_integer() else f"{value:,.0f}"
+    text = (
+        f"{value:,.1f}" if isinstance(value, float) and not value.is_integer() else f"{value:,.0f}"
+    )
     return f"~{text}" if capped else text
 
 

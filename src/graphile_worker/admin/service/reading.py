@@ -176,6 +176,12 @@ class Reading:
             details_of, row, holder, self._shower(reveal=reveal), chars=_DETAIL_CHARS
         )
 
+    async def rows(self, ids: Sequence[int]) -> list[JobRow]:
+        """Jobs by their ids, in that order; those that are gone are left out."""
+        workers = (await self.figures.get()).value.workers
+        rows = await self._sessions.read(job_rows(self._schema, ids, workers))
+        return shown_rows(rows, self._options.redactor, chars=0)
+
     async def payload(self, job_id: int, *, reveal: bool = False) -> Payload | None:
         """The whole payload of a job, up to 64 million characters, as it is stored."""
         statement = admin_jobs.payload_text(self._schema, job_id, 64_000_000)
