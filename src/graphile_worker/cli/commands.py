@@ -17,6 +17,12 @@ COMMANDS: Final = {
     "stats": ("stats", "Count the jobs by state."),
     "run": ("run", "Run a worker."),
     "crontab": ("crontab", "Check crontabs, and see what they mean."),
+    "queue": ("queue", "Pause and resume named queues, for workers of every kind."),
+    "task": ("task", "Pause and resume tasks, for the Python workers."),
+    "cron": ("cron", "Pause and resume recurring jobs, for the Python workers."),
+    "pause": ("pause", "Pause all jobs, for the Python workers."),
+    "resume": ("resume", "End the pause of all jobs."),
+    "paused": ("paused", "List what is paused."),
     "demo": ("demo", "See a worker at work, on a PostgreSQL that comes along."),
 }
 """Name → module and first line of the help, so that `--help` imports no command."""

@@ -110,6 +110,14 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
     return value
 
 
+class Group(click.Group):
+    """A group of commands that takes the global options after its name too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(global_options(after_command=True))
+
+
 class Command(click.Command):
     """A command that takes the global options after its name too."""
 

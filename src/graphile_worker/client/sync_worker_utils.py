@@ -12,12 +12,13 @@ from graphile_worker.client.setup import Setup
 from graphile_worker.client.sync_adding import SyncAddsJobs
 from graphile_worker.client.sync_managing import SyncManagesJobs
 from graphile_worker.client.sync_migrations import check_schema_sync, migrate_sync
+from graphile_worker.client.sync_pausing import SyncPausesJobs
 from graphile_worker.database.executor import SyncDatabase
 from graphile_worker.database.schema import Schema
 from graphile_worker.hooks.registry import HookRegistry
 
 
-class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
+class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs, SyncPausesJobs):
     """Adds, lists and changes jobs in one schema of one database, for code without `await`.
 
     It has the calls of `WorkerUtils`, with the same arguments, answers and errors. Made by

@@ -9,6 +9,7 @@ from graphile_worker.client.adding import AddsJobs
 from graphile_worker.client.binding import bind
 from graphile_worker.client.managing import ManagesJobs
 from graphile_worker.client.open_database import open_database
+from graphile_worker.client.pausing import PausesJobs
 from graphile_worker.client.setup import Setup
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
@@ -18,7 +19,7 @@ from graphile_worker.migrations.state import check_schema
 from graphile_worker.runtime.opening import Opening
 
 
-class WorkerUtils(AddsJobs, ManagesJobs):
+class WorkerUtils(AddsJobs, ManagesJobs, PausesJobs):
     """Adds, lists and changes jobs in one schema of one database.
 
     Made by `WorkerUtils.connect`, by `worker.create_utils()`, or over something the caller owns:

@@ -27,7 +27,7 @@ from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.batch_delays import NO_DELAYS
 from graphile_worker.worker.claimer import ClaimRules
-from graphile_worker.worker.crons import cron_scheduler
+from graphile_worker.worker.crons import schedule_crons
 from graphile_worker.worker.ending import end_in_order
 from graphile_worker.worker.engine import Engine
 from graphile_worker.worker.exporter import exporter_of
@@ -37,6 +37,7 @@ from graphile_worker.worker.local_queue_events import LocalQueueTeller
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
+from graphile_worker.worker.pauses import PauseWatch
 from graphile_worker.worker.schema_guard import SchemaGuard
 from graphile_worker.worker.service_events import sweeper
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
@@ -89,6 +90,9 @@ class Worker:
         self._shutdown = ShutdownSignal()
         self._unusable: DatabaseError | None = None
         self._guard = SchemaGuard(database, self._schema, on_unusable=self._cannot_go_on)
+        self._pauses = PauseWatch(
+            database, self._schema, task_ids, is_told=options.use_notification_delivery
+        )
         self._parts: Parts | None = None
         self._sync_database = LazySyncDatabase(
             options.direct_database_url or url_of(database) or options.database_url,
@@ -252,11 +256,20 @@ class Worker:
             if self._options.recovery_config().enabled:
                 services.append(group.create_task(self._sweeper().run(), name="sweep"))
             services.append(group.create_task(self._guard.run(), name="schema"))
+            await self._pauses.look()
+            services.append(
+                group.create_task(self._pauses.run(engine, self._wakeup), name="pauses")
+            )
             if listener is not None:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
-            crons = group.create_task(self._schedule_crons(), name="cron")
+            crons = group.create_task(
+                schedule_crons(
+                    self._options, self._schema, self._database, self._hooks, self._pauses
+                ),
+                name="cron",
+            )
             await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id, extra=self._told("Start"))
             if engine.local_queue is not None:
@@ -290,6 +303,7 @@ class Worker:
                 group.create_task(engine.releaser.run(), name="release"),
                 group.create_task(membership.run(), name="membership"),
             ]
+            await self._pauses.look()
             try:
                 await engine.claimer.run_until_empty(lambda: engine.is_idle)
                 await engine.report_unknown_tasks()
@@ -298,15 +312,6 @@ class Worker:
             for service in services:
                 service.cancel()
         return engine
-
-    async def _schedule_crons(self) -> None:
-        """Add the recurring jobs until the worker drains; at once done where there are none."""
-        if self._options.crons:
-            registry = self._options.registry()
-            scheduler = cron_scheduler(
-                self._options, self._schema, self._database, registry, self._hooks
-            )
-            await scheduler.run()
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
         await (trigger.wait() if isinstance(trigger, asyncio.Event) else trigger)
@@ -342,6 +347,7 @@ class Worker:
             self._identity,
             self._wakeup,
             on_migrated=self._guard.look,
+            on_paused=self._pauses.told,
             on_announced=None if queue is None else queue.announced,
         )
 
