@@ -18,7 +18,6 @@ from starlette.routing import Route
 from graphile_worker.admin.pages.routes import STATIC, Page, pages, static
 from graphile_worker.admin.pages.site import Site
 from graphile_worker.admin.service.audit import Audit
-from graphile_worker.admin.web.permissions import Identity
 from support.admin import Service, service
 
 POLICY = (
@@ -28,11 +27,24 @@ POLICY = (
 )
 
 
+ALL = frozenset(
+    "view view_payload reveal_payload retry reschedule fail delete enqueue pause unlock sweep "
+    "maintain migrate bulk export audit".split()
+)
+
+
+@dataclass
+class Identity:
+    name: str = "alice"
+    role: str = "admin"
+    permissions: frozenset[str] = ALL
+
+
 @dataclass
 class Door:
     """Who comes in."""
 
-    identity: Identity = field(default_factory=lambda: Identity.of("alice", "admin"))
+    identity: Identity = field(default_factory=Identity)
     is_open: bool = True
 
 

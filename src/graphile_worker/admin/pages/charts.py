@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from graphile_worker.admin.pages.words import UNKNOWN, number
+from graphile_worker.admin.pages.words import number
 
 WIDTH, HEIGHT = 1000, 150
 STEPS = (1, 2, 2.5, 5, 10)
@@ -28,6 +28,12 @@ class Series:
     values: Sequence[float | None]
     total: bool = True
     """Whether the sum says something; a percentile has none."""
+
+    @property
+    def sum(self) -> float | None:
+        """Of what is known; None where nothing is."""
+        known = [value for value in self.values if value is not None]
+        return sum(known) if known else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +133,7 @@ def round_up(value: float) -> float:
     """The next round number that four ticks divide well: 1,640 → 2,000."""
     if value <= TICKS:
         return TICKS
-    base = 10 ** math.floor(math.log10(value))
+    base = 10.0 ** math.floor(math.log10(value))
     return next(base * step for step in STEPS if base * step >= value)
 
 
@@ -161,7 +167,8 @@ def _stacks(stacked: Sequence[Series], top: float) -> list[str]:
 def _bar(at: int, count: int, low: float, high: float) -> str:
     step = WIDTH / count
     x, width = at * step + step * 0.04, step * 0.92
-    return f"M{x:.1f} {HEIGHT * (1 - low):.1f}V{HEIGHT * (1 - high):.1f}h{width:.1f}V{HEIGHT * (1 - low):.1f}z"
+    bottom, top = HEIGHT * (1 - low), HEIGHT * (1 - high)
+    return f"M{x:.1f} {bottom:.1f}V{top:.1f}h{width:.1f}V{bottom:.1f}z"
 
 
 def _line(one: Series, height: Callable[[float], float]) -> str:
@@ -183,11 +190,7 @@ def _line(one: Series, height: Callable[[float], float]) -> str:
 
 
 def _sentence(title: str, series: Sequence[Series], peak: tuple[str, float] | None) -> str:
-    totals = ", ".join(
-        f"{one.name} {number(sum(v or 0 for v in one.values)) if any(v is not None for v in one.values) else UNKNOWN}"
-        for one in series
-        if one.total
-    )
+    totals = ", ".join(f"{one.name} {number(one.sum)}" for one in series if one.total)
     if peak is None or not peak[1]:
         return f"{title}: {totals}."
     return f"{title}: {totals}. Peak {number(peak[1])} at {peak[0]}."

@@ -39,7 +39,7 @@ class Check:
     fine: bool | None
     found: str
     remedy: str = ""
-    badge: Markup = Markup("")
+    badge: Markup | str = ""
 
 
 async def health(request: Request, site: Site, viewer: Viewer) -> Response:
@@ -160,7 +160,7 @@ def _facts(v: View, site: Site, found: Health) -> list[tuple[str, Any]]:
 
 
 def _acts(v: View) -> list[Button]:
-    acts = (
+    return (
         [
             Button(
                 title, v.url("health", "clean", task=name), "danger" if "failed" in title else ""
@@ -170,4 +170,3 @@ def _acts(v: View) -> list[Button]:
         if allowed(v, "maintain")
         else []
     )
-    return acts

@@ -22,6 +22,8 @@ from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.queries.admin_jobs import JobRow
 
 _BIGGEST_ID = 2**63 - 1
+_WHOLE_ERROR = 65_536
+"""Characters that the service reads of an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         if "view_payload" in v.may
         else [],
         error_hidden=details.error_hidden,
+        error_is_cut=(job.error_length or 0) > _WHOLE_ERROR,
         payload=shown_payload(details.payload) if "view_payload" in v.may else None,
         may_reveal="reveal_payload" in v.may and not reveal,
         form_proof=FORM_PROOF,

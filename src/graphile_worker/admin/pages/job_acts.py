@@ -44,7 +44,7 @@ async def act_on_jobs(request: Request, site: Site, viewer: Viewer) -> Response:
     given = await fields_of(request)
     values = dict(given)
     try:
-        act, changing = _act_of(v, given), _changing(v, site, given)
+        act, changing = _act_of(given), _changing(v, site, given)
         wanted = _wanted(act, values, v)
         if "all" not in values:
             return await _act_on_ids(request, v, changing, viewer, act, wanted, given)
@@ -98,7 +98,7 @@ def told(report: Report, act: JobAct) -> Told:
 
 async def _question(v: View, site: Site, given: Given) -> Question:
     """What an act would touch; the same whether it is asked for the first time or again."""
-    act, changing = _act_of(v, given), _changing(v, site, given)
+    act, changing = _act_of(given), _changing(v, site, given)
     values = dict(given)
     if "all" in values:
         preview = await changing.preview(parse_filter(_filter(given)))
@@ -152,11 +152,11 @@ def _about_all(v: View, act: JobAct, preview: Preview, given: Given) -> Question
             )
         )
     kept = _filter(given)
-    export = v.url("jobs", "export", **kept) if act.name == "delete" and "export" in v.may else None
+    may_export = act.name == "delete" and "export" in v.may
     return Question(
         title=f"{act.title} {about}{words.plural(preview.jobs, 'job')}?",
-        text=f"{_explained(act)} {about}{count} match now; jobs that are added from now on are left "
-        "alone. It goes on in chunks of 1,000 and can be cancelled.",
+        text=f"{_explained(act)} {about}{count} match now; jobs that are added from now on are "
+        "left alone. It goes on in chunks of 1,000 and can be cancelled.",
         action=v.url("jobs", "act"),
         button=f"{act.title} {about}{count}" if preview.jobs else "",
         kind="danger" if act.kind == "danger" else "primary",
@@ -168,7 +168,7 @@ def _about_all(v: View, act: JobAct, preview: Preview, given: Given) -> Question
         ],
         fields=fields,
         samples=preview.sample,
-        export_url=export,
+        export_url=v.url("jobs", "export", **kept) if may_export else None,
         back=_back(v, given),
     )
 
@@ -178,10 +178,10 @@ def _explained(act: JobAct) -> str:
         "retry": "Attempts go back to 0, and the jobs are due at once.",
         "run_now": "The jobs are due at once; those that failed for good get all attempts again.",
         "reschedule": "What is left empty stays as it is.",
-        "fail": "The jobs will not be tried again; they stay in the table until somebody retries or "
-        "deletes them.",
-        "delete": "The jobs are deleted as if they had run; Graphile Worker knows no cancelled state. "
-        "This cannot be undone.",
+        "fail": "The jobs will not be tried again; they stay in the table until somebody retries "
+        "or deletes them.",
+        "delete": "The jobs are deleted as if they had run; Graphile Worker knows no cancelled "
+        "state. This cannot be undone.",
     }[act.name]
 
 
@@ -229,7 +229,7 @@ def _check_typed(given: dict[str, str]) -> None:
         raise ConfigurationError(f"type {count} to confirm, got {given.get('typed', '')[:40]!r}")
 
 
-def _act_of(v: View, given: Given) -> JobAct:
+def _act_of(given: Given) -> JobAct:
     values = dict(given)
     name = values.get("all") or values.get("do") or ""
     act = _TITLES.get(name)
@@ -240,7 +240,7 @@ def _act_of(v: View, given: Given) -> JobAct:
 
 
 def _changing(v: View, site: Site, given: Given) -> Changing:
-    act = _act_of(v, given)
+    act = _act_of(given)
     if site.changing is None:
         raise ConfigurationError("nothing can be changed here: it is read-only")
     if not allowed(v, act.permission) or ("all" in dict(given) and not allowed(v, "bulk")):

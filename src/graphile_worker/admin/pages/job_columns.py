@@ -8,8 +8,7 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-from graphile_worker.admin.pages.view import View
-from graphile_worker.admin.pages.words import UNKNOWN
+from graphile_worker.admin.pages.view import NONE, View
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.queries.admin_jobs import JobRow
 
@@ -45,7 +44,7 @@ def _error(_v: View, job: JobRow) -> Markup:
 
 def _payload(v: View, job: JobRow) -> Markup:
     if job.payload is None:
-        return Markup(UNKNOWN)
+        return NONE
     return Markup('<span dir="ltr">{}</span>').format(v.first_line(job.payload, 200))
 
 

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graphile_worker.admin.pages import words
 from graphile_worker.admin.pages.buttons import job_acts
 from graphile_worker.admin.pages.job_columns import columns_of
+from graphile_worker.admin.pages.job_list_texts import (
+    ORDERS,
+    STATES,
+    TITLES,
+    empty_list,
+    footer,
+    scope_text,
+)
 from graphile_worker.admin.pages.problems import Problem, problem_of
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer, last
-from graphile_worker.admin.pages.texts import MARKS
 from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.filters import SCOPES, JobFilter, parse_filter
 from graphile_worker.admin.service.job_page import JobPage
 from graphile_worker.errors import ConfigurationError, DatabaseError
 
 SIZES: Final = ("20", "50", "100", "200")
-_STATES: Final = {"all": "All", **{state.value: mark.word for state, mark in MARKS.items()}}
-_TITLES: Final = {
-    **{name: f"{word} jobs" for name, word in _STATES.items()},
-    "all": "Jobs",
-    "locked": "Running and stuck jobs",
-    "waiting": "Jobs that are due",
-    "later": "Scheduled and retrying jobs",
-}
-_ORDERS: Final = {
-    **dict.fromkeys(("ready", "blocked", "unclaimed", "waiting"), "next to run first"),
-    **dict.fromkeys(("scheduled", "retrying", "later"), "next due first"),
-    **dict.fromkeys(("running", "stuck", "locked"), "longest held first"),
-}
 _FIELDS: Final = (
     ("task", "Task", 16, "any"),
     ("queue", "Queue", 12, "any"),
@@ -73,16 +66,6 @@ class Tab:
     capped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Empty:
-    """What stands in place of rows."""
-
-    title: str
-    text: str = ""
-    links: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    code: str = ""
-
-
 async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
     """`GET /jobs`."""
     given = dict(request.query_params)
@@ -114,23 +97,23 @@ async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
         "jobs.html",
         v,
         status=problem.status if problem is not None else 200,
-        title=_TITLES[state],
+        title=TITLES[state],
         section="jobs",
         state=state,
         tabs=_tabs(v, site, state, fields),
         fields=_fields(given),
         filters_given=len(fields),
-        scopes=[(str(scope), _scope_text(scope)) for scope in SCOPES],
+        scopes=[(str(scope), scope_text(scope)) for scope in SCOPES],
         scope=fields.get("scope", str(SCOPES[0])),
         size=size,
         given=list(kept.items()),
         acts=job_acts(v, state),
         error=problem,
         jobs=[] if page is None else page.rows,
-        empty=None if page is None else _empty(v, page, state, fields, given),
+        empty=None if page is None else empty_list(v, page, state, fields, given),
         columns=columns,
-        order_text=_ORDERS.get(state, "newest first"),
-        footer="" if page is None else _footer(page, given),
+        order_text=ORDERS.get(state, "newest first"),
+        footer="" if page is None else footer(page, given),
         first_url=v.url("jobs", **kept, size=given.get("size"), cols=given.get("cols"))
         if given.get("after")
         else None,
@@ -146,7 +129,7 @@ def _tabs(v: View, site: Site, state: str, fields: Mapping[str, str]) -> list[Ta
     narrowed = {name: fields[name] for name in ("task", "queue") if name in fields}
     counted = figures is not None and set(fields) <= {"task", "queue", "scope", "size"}
     counts = figures.counts_of(**narrowed) if counted else None
-    names = _STATES if state in _STATES else {**_STATES, state: _TITLES[state]}
+    names = STATES if state in STATES else {**STATES, state: TITLES[state]}
     return [
         Tab(
             title,
@@ -167,64 +150,9 @@ def _fields(given: Mapping[str, str]) -> list[Field]:
     ]
 
 
-def _empty(
-    v: View, page: JobPage, state: str, fields: Mapping[str, str], given: Mapping[str, str]
-) -> Empty:
-    """Why there is nothing: no jobs at all, none in this state, none that match, or not searched."""
-    narrowing = [name for name in fields if name != "scope"]
-    if given.get("after"):
-        return Empty(
-            "No more jobs",
-            links=[{"url": v.url("jobs", state=state, **fields), "text": "first page"}],
-        )
-    if page.next is not None:
-        wider = [scope for scope in SCOPES if scope > (page.searched or 0)]
-        return Empty(
-            f"Nothing in the {words.number(page.searched)} jobs that were searched",
-            links=[
-                {
-                    "url": v.url("jobs", **{"state": state, **fields, "scope": scope}),
-                    "text": f"search {_scope_text(scope)}",
-                }
-                for scope in wider
-            ],
-        )
-    if narrowing:
-        clear = {"url": v.url("jobs", state=state), "text": "clear filters"}
-        return Empty(
-            f"No {_STATES.get(state, '').lower() if state != 'all' else ''} job matches these filters".replace(
-                "  ", " "
-            ),
-            links=[clear],
-        )
-    if state != "all":
-        return Empty(f"No {_TITLES[state].lower()}")
-    return Empty(
-        "No jobs in this schema yet",
-        "Jobs stand here from when they are added until they have succeeded.",
-        code='graphile-worker add my_task \'{"hello": "world"}\'',
-    )
-
-
-def _footer(page: JobPage, given: Mapping[str, str]) -> str:
-    """How many there are, and what was searched for them."""
-    parts = [
-        f"{words.plural(len(page.rows), 'job')}{' on this page' if page.next or given.get('after') else ''}"
-    ]
-    if page.searched is not None:
-        matched = f"{words.number(page.matched)} match of " if page.matched is not None else ""
-        parts.append(f"{matched}{words.number(page.searched)} searched")
-    parts.append(words.span(page.seconds))
-    return " · ".join(parts)
-
-
 def _problem(v: View, error: Exception, given: Mapping[str, str]) -> Problem:
     """What went wrong, with links to searches that ask for less."""
     fields = {name: value for name, value in given.items() if name not in {"after", "scope"}}
-    narrower = {"url": v.url("jobs", **fields), "text": f"search {_scope_text(SCOPES[0])}"}
+    narrower = {"url": v.url("jobs", **fields), "text": f"search {scope_text(SCOPES[0])}"}
     clear = {"url": v.url("jobs"), "text": "clear filters"}
     return problem_of(error, links=[narrower, clear])
-
-
-def _scope_text(scope: int) -> str:
-    return "everything (slow)" if scope == SCOPES[-1] else f"{words.number(scope)} jobs"

@@ -19,7 +19,7 @@ _TITLES = {act.name: act.title for act in JOB_ACTS}
 _BADGES = {
     "running": ("running", "▶", "Running"),
     "done": ("ok", "✓", "Done"),
-    "cancelled": ("retrying", "⏸", "Cancelled"),
+    "cancelled": ("retrying", "‖", "Cancelled"),
     "failed": ("failed", "✕", "Failed"),
 }
 

@@ -19,6 +19,7 @@ from graphile_worker.admin.pages.charts import Chart, Series, bars, log_lines
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer, last
 from graphile_worker.admin.pages.view import View
+from graphile_worker.admin.service.failures import FailureKind
 from graphile_worker.admin.service.figures import Figures
 
 RANGES: Final = {"15m": (timedelta(seconds=30), 30), "1h": (timedelta(minutes=1), 60)}
@@ -34,7 +35,7 @@ class Part:
     chart: Chart
     source: str
     empty: str = ""
-    legend: Markup = Markup("")
+    legend: Markup | str = ""
     per: str = ""
     ranges: Sequence[Range] = ()
 
@@ -109,9 +110,9 @@ def _throughput(v: View, found: Sequence[Bucket], chosen: str, since: datetime |
 
 
 def _ranges(v: View, chosen: str) -> list[Range]:
-    ours = [Range(name, v.url("") + f"?range={name}", name == chosen) for name in RANGES]
+    ours = [Range(name, v.url("", range=name), here=name == chosen) for name in RANGES]
     why = "Nothing is recorded for so long"
-    return [*ours, *(Range(name, None, False, why) for name in ("24h", "7d", "30d"))]
+    return [*ours, *(Range(name, None, here=False, why=why) for name in ("24h", "7d", "30d"))]
 
 
 def _wait(v: View, found: Sequence[Bucket], since: datetime | None) -> Part:
@@ -160,14 +161,14 @@ def backlog(_v: View, figures: Figures) -> list[dict[str, object]]:
             "done_per_minute": None,
             "p95_run": None,
             "fail_share": None,
-            "drains_in": "never: no worker" if row.workers == 0 else words.UNKNOWN,
+            "drains_in": "no worker" if row.workers == 0 else words.UNKNOWN,
         }
         for row in figures.tasks[:_MOST]
         if row.counts.of("waiting")
     ]
 
 
-def _kinds(v: View, kinds: Sequence[object]) -> list[dict[str, object]]:
+def _kinds(v: View, kinds: Sequence[FailureKind]) -> list[dict[str, object]]:
     return [
         {
             "task": kind.task,

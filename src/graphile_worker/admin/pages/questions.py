@@ -125,7 +125,7 @@ def ask(
 def tell(
     request: Request, v: View, told: Told, *, back: str = "", section: str = "jobs"
 ) -> Response:
-    """Report; a dialog closes, and what it says stays until it is dismissed if jobs were skipped."""
+    """Report; a dialog closes, and stays said until it is dismissed if jobs were skipped."""
     return render(
         request,
         "report.html",

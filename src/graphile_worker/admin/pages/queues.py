@@ -17,7 +17,7 @@ from graphile_worker.admin.pages.cards import job_cards
 from graphile_worker.admin.pages.messages import not_there, trouble
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer
-from graphile_worker.admin.pages.view import View
+from graphile_worker.admin.pages.view import NONE, View
 from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.filters import filter_of
 from graphile_worker.admin.service.groups import QueueCounts
@@ -31,7 +31,7 @@ _STATES: Final = (("Waiting", "waiting"), ("Scheduled", "later"), ("Failed", "fa
 _BADGES: Final = {
     "free": ("ok", "✓", "Free"),
     "busy": ("running", "▶", "Busy"),
-    "paused": ("blocked", "⏸", "Paused"),
+    "paused": ("blocked", "‖", "Paused"),
     "resuming": ("retrying", "↻", "Resuming"),
     "held": ("stuck", "⚠", "Held"),
 }
@@ -102,7 +102,7 @@ def _row(v: View, row: QueueCounts) -> dict[str, Any]:
 def _held_for(v: View, row: QueueCounts) -> Markup:
     """A pause is a lock that lies in the future, and began nobody knows when."""
     if row.locked_at is None or row.state in {"paused", "resuming"}:
-        return Markup(words.UNKNOWN)
+        return NONE
     return v.since(row.locked_at)
 
 
@@ -141,11 +141,8 @@ def _why(v: View, row: QueueCounts, holder: Holder | None, next_jobs: Sequence[J
                 "that is just letting go."
             ).format(v.mono(row.locked_by), v.ago(row.locked_at))
         case _:
-            return Markup(
-                "It is free; the next worker takes its first job."
-                if next_jobs
-                else "It is free, and nothing is due."
-            )
+            first = "the next worker takes its first job" if next_jobs else "nothing is due"
+            return Markup("It is free; {}.").format(first)
 
 
 def _running(v: View, holder: Holder | None) -> Markup:

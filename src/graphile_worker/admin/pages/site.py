@@ -165,7 +165,8 @@ def lost_since(sample: Sample[Any]) -> str | None:
     """What to say of a sample that could not be renewed."""
     if sample.error is None:
         return None
-    return f"Lost the database; what you see is {int(sample.age)} s old. Trying again. ({sample.error})"
+    age = f"what you see is {int(sample.age)} s old"
+    return f"Lost the database; {age}. Trying again. ({sample.error})"
 
 
 def base_of(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""The words of the pages that code needs: marks of states, names of screens, texts of the script."""
+"""The words that code needs: marks of states, names of screens, texts of the script."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARKS: Final = {
     FineState.RUNNING: Mark("▶", "Running"),
     FineState.RETRYING: Mark("↻", "Retrying"),
     FineState.SCHEDULED: Mark("◷", "Scheduled"),
-    FineState.BLOCKED: Mark("⏸", "Blocked"),
+    FineState.BLOCKED: Mark("‖", "Blocked"),
     FineState.UNCLAIMED: Mark("?", "Unclaimed"),
     FineState.STUCK: Mark("⚠", "Stuck"),
     FineState.FAILED: Mark("✕", "Failed"),

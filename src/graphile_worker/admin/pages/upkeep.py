@@ -127,11 +127,10 @@ async def ask_sweep(v: View, site: Site, _given: Given) -> Question:
     found: list[str] = []
     if site.changing is not None:
         found = (await site.changing.sweep("", dry_run=True)).worker_ids
-    names = ", ".join(found[:20])
+    dead = f"{words.plural(len(found), 'worker')} would be found dead: {', '.join(found[:20])}."
     return Question(
         title="Sweep dead workers?",
-        text=f"{words.plural(len(found), 'worker')} would be found dead: {names}. Their jobs go back "
-        "to the table."
+        text=f"{dead} Their jobs go back to the table."
         if found
         else "No worker is found dead; there is nothing to do.",
         action=v.url("workers", "sweep"),
@@ -156,7 +155,7 @@ async def ask_cron(v: View, site: Site, given: Given) -> Question:
         raise ConfigurationError(f"the cron entry {name[:80]!r} is not known here")
     return Question(
         title=f"Run {name} now?",
-        text=f"A job of {crontab.task} is added as its schedule would, with this minute as its time.",
+        text=f"A job of {crontab.task} is added as its schedule would, for this minute.",
         action=v.url("cron", "run"),
         button="Run now",
         hidden=[("name", name)],
@@ -180,10 +179,10 @@ async def ask_clean(v: View, site: Site, given: Given) -> Question:
     figures = (await site.samples.figures.get()).value
     failed = figures.counts.failed
     text = {
-        CleanupTask.DELETE_PERMANENTLY_FAILED_JOBS: f"{words.plural(failed, 'job')} without attempts "
-        "left are deleted, with their errors and payloads. This cannot be undone.",
-        CleanupTask.GC_TASK_IDENTIFIERS: "Identifiers of tasks are deleted that have no jobs, and that "
-        "no worker that is known can run.",
+        CleanupTask.DELETE_PERMANENTLY_FAILED_JOBS: f"{words.plural(failed, 'job')} without "
+        "attempts left are deleted, with their errors and payloads. This cannot be undone.",
+        CleanupTask.GC_TASK_IDENTIFIERS: "Identifiers of tasks are deleted that have no jobs, and "
+        "that no worker that is known can run.",
         CleanupTask.GC_JOB_QUEUES: "Queues are deleted that have no jobs and are not locked.",
     }[task]
     is_many = task is CleanupTask.DELETE_PERMANENTLY_FAILED_JOBS and failed

@@ -25,6 +25,10 @@ SETTINGS = {
 """What a browser may choose; kept in its cookies, `gw_<name>`."""
 
 
+NONE = Markup(words.UNKNOWN)  # noqa: S704 - a dash
+"""What stands where nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What this browser chose."""
@@ -140,7 +144,7 @@ class View:
 
     def _relative(self, moment: datetime | None, kind: str, write: Any) -> Markup:
         if moment is None:
-            return Markup(words.UNKNOWN)
+            return NONE
         if not 1 < moment.year < 9999:  # noqa: PLR2004 - PostgreSQL's infinities
             return escape(self.moment(moment))
         return Markup('<time datetime="{}" data-rel="{}" title="{}">{}</time>').format(
@@ -172,15 +176,15 @@ class View:
         )
 
     def mono(self, value: object) -> Markup:
-        """An identifier; `–` for none."""
+        """An identifier; a dash for none."""
         if value is None or value == "":
-            return Markup(words.UNKNOWN)
+            return NONE
         return Markup('<span class="mono" dir="auto">{}</span>').format(value)
 
     def task(self, name: str) -> Markup:
         """A task, as a link to its page."""
         if not name:
-            return Markup(words.UNKNOWN)
+            return NONE
         return Markup('<a class="mono" dir="auto" href="{}">{}</a>').format(
             self.url("tasks", name), name
         )
@@ -188,7 +192,7 @@ class View:
     def queue(self, name: str | None) -> Markup:
         """A queue, as a link to its page."""
         if name is None:
-            return Markup(words.UNKNOWN)
+            return NONE
         return Markup('<a class="mono" dir="auto" href="{}">{}</a>').format(
             self.url("queues", name), name or "(empty name)"
         )
@@ -200,7 +204,7 @@ class View:
     def worker(self, name: str | None) -> Markup:
         """An owner of locks, as a link to the jobs that it holds."""
         if not name:
-            return Markup(words.UNKNOWN)
+            return NONE
         return Markup('<a class="mono" dir="auto" href="{}">{}</a>').format(
             self.url("jobs", worker=name, state="locked"), name
         )
@@ -208,10 +212,11 @@ class View:
     def list(self, items: Iterable[object], limit: int = 10) -> Markup:
         """Names with commas between; of many the first, and how many more."""
         names = list(items)
-        shown = Markup(", ").join(names[:limit])
+        shown = Markup(", ").join(escape(name) for name in names[:limit])
         more = len(names) - limit
         return shown if more <= 0 else shown + f" and {more} more"
 
+    unknown = words.UNKNOWN
     number = staticmethod(words.number)
     span = staticmethod(words.span)
     size = staticmethod(words.size)

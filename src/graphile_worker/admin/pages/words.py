@@ -1,10 +1,10 @@
-"""Numbers, durations and moments as people read them. Unknown is `–`, never 0."""
+"""Numbers, durations and moments as people read them. Unknown is a dash, never 0."""
 
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-UNKNOWN = "–"
+UNKNOWN = "–"  # noqa: RUF001 - a dash is what it is
 SECOND_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
@@ -25,7 +25,7 @@ def span(seconds: float | None) -> str:
     seconds = abs(seconds)
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 10:
+    if seconds < 10:  # noqa: PLR2004 - one more digit says something
         return f"{seconds:.1f} s"
     if seconds < 60:  # noqa: PLR2004 - seconds in a minute
         return f"{seconds:.0f} s"
@@ -86,7 +86,7 @@ def clock(moment: datetime, zone: tzinfo) -> str:
 
 
 def first_line(text: str | None, limit: int = 160) -> str:
-    """The first line of an error, cut; `–` when there is none."""
+    """The first line of an error, cut; a dash when there is none."""
     line = next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
     if not line:
         return UNKNOWN
