@@ -123,7 +123,7 @@ async def jump(request: Request, site: Site, viewer: Viewer) -> Response:
     if text.isascii() and text.isdigit():
         to = v.url("jobs", text)
     elif figures is not None and any(row.task == text for row in figures.value.tasks):
-        to = v.url("tasks", text)
+        to = v.named("tasks", text)
     else:
         to = v.url("jobs", **({"key": text} if await _has_key(site, text) else {"q": text}))
     return Response(status_code=303, headers={"Location": to})

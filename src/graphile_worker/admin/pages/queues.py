@@ -38,7 +38,9 @@ _BADGES: Final = {
 
 
 async def queues(request: Request, site: Site, viewer: Viewer) -> Response:
-    """`GET /queues`."""
+    """`GET /queues`; with `name`, the one."""
+    if "name" in request.query_params:
+        return await queue(request, site, viewer)
     v = await site.view(request, viewer)
     try:
         figures = (await site.samples.figures.get()).value
@@ -62,7 +64,7 @@ async def queues(request: Request, site: Site, viewer: Viewer) -> Response:
 async def queue(request: Request, site: Site, viewer: Viewer) -> Response:
     """`GET /queues/{name}`."""
     v = await site.view(request, viewer)
-    name = request.path_params["name"]
+    name = request.path_params.get("name") or request.query_params.get("name", "")
     try:
         figures = (await site.samples.figures.get()).value
         row = next((row for row in figures.queues if row.queue == name), None)

@@ -29,7 +29,9 @@ _STATES = (
 
 
 async def tasks(request: Request, site: Site, viewer: Viewer) -> Response:
-    """`GET /tasks`."""
+    """`GET /tasks`; with `name`, the one."""
+    if "name" in request.query_params:
+        return await task(request, site, viewer)
     v = await site.view(request, viewer)
     try:
         figures = (await site.samples.figures.get()).value
@@ -49,7 +51,7 @@ async def tasks(request: Request, site: Site, viewer: Viewer) -> Response:
 async def task(request: Request, site: Site, viewer: Viewer) -> Response:
     """`GET /tasks/{identifier}`."""
     v = await site.view(request, viewer)
-    name = request.path_params["identifier"]
+    name = request.path_params.get("identifier") or request.query_params.get("name", "")
     try:
         figures = (await site.samples.figures.get()).value
     except DatabaseError as error:

@@ -93,6 +93,12 @@ class View:
         pairs = [(name, str(value)) for name, value in query.items() if value not in (None, "")]
         return self.base + steps + (f"?{urlencode(pairs)}" if pairs else "")
 
+    def named(self, screen: str, name: str) -> str:
+        """The page of a task or queue: its name is a step of the address where it can be one."""
+        if name in {"", ".", ".."} or not name.isprintable():
+            return self.url(screen) + "?" + urlencode({"name": name})
+        return self.url(screen, name)
+
     def asset(self, name: str) -> str:
         """The address of a file of ours."""
         return self.base + assets()[name].path
@@ -186,7 +192,7 @@ class View:
         if not name:
             return NONE
         return Markup('<a class="mono" dir="auto" href="{}">{}</a>').format(
-            self.url("tasks", name), name
+            self.named("tasks", name), name
         )
 
     def queue(self, name: str | None) -> Markup:
@@ -194,7 +200,7 @@ class View:
         if name is None:
             return NONE
         return Markup('<a class="mono" dir="auto" href="{}">{}</a>').format(
-            self.url("queues", name), name or "(empty name)"
+            self.named("queues", name), name or "(empty name)"
         )
 
     def job(self, job_id: int) -> Markup:
