@@ -16,7 +16,9 @@ MARK = {"_from": "page"}
 
 def form_of(page: str) -> tuple[str, list[tuple[str, str]]]:
     """Where the question's form goes, and what its fields hold."""
-    form = re.search(r'<form class="pb" method="post" action="([^"]*)"(.*?)</form>', page, re.DOTALL)
+    form = re.search(
+        r'<form class="pb" method="post" action="([^"]*)"(.*?)</form>', page, re.DOTALL
+    )
     assert form, page
     fields = re.findall(r'<input[^>]*name="([^"]*)" value="([^"]*)"', form[2])
     return unescape(form[1]), [(name, unescape(value)) for name, value in fields]
@@ -86,15 +88,21 @@ async def test_no_question_changes_anything(gw_database: str) -> None:
     async with sql(gw_database) as connection, browsing(gw_database) as client:
         await fill(connection)
         everything = "md5(array_agg(j::text order by id)::text)"
-        before = await connection.fetchval(f"select {everything} from graphile_worker._private_jobs j")
+        before = await connection.fetchval(
+            f"select {everything} from graphile_worker._private_jobs j"
+        )
         for path in QUESTIONS:
             page = await client.get(path)
             assert page.status_code == 200, path
             assert 'method="post"' in page.text, path
             assert ">Cancel</a>" in page.text, path
-        after = await connection.fetchval(f"select {everything} from graphile_worker._private_jobs j")
+        after = await connection.fetchval(
+            f"select {everything} from graphile_worker._private_jobs j"
+        )
         assert after == before
-        assert await connection.fetchval("select count(*) from graphile_worker._private_workers") == 2
+        assert (
+            await connection.fetchval("select count(*) from graphile_worker._private_workers") == 2
+        )
 
 
 async def test_jobs_that_are_left_alone_are_named_with_the_reason(gw_database: str) -> None:
@@ -205,8 +213,15 @@ async def test_a_copy_has_the_payload_with_its_secrets_and_no_key(gw_database: s
 async def test_a_job_is_added_as_it_was_typed(gw_database: str) -> None:
     async with sql(gw_database) as connection, browsing(gw_database) as client:
         await answer(
-            client, "/jobs/new", task="mail", payload='{"n": 12345678901234567890}', queue="q",
-            run_at="+1h", priority="2", key="k", flags="a, b",
+            client,
+            "/jobs/new",
+            task="mail",
+            payload='{"n": 12345678901234567890}',
+            queue="q",
+            run_at="+1h",
+            priority="2",
+            key="k",
+            flags="a, b",
         )
         assert await jobs(connection, "payload::text, priority, key, run_at > now()") == [
             ('{"n": 12345678901234567890}', 2, "k", True)
@@ -221,7 +236,14 @@ async def test_a_viewer_sees_no_buttons_and_is_told_what_is_missing(gw_database:
     viewer = Identity("vera", "viewer", frozenset({"view"}))
     async with sql(gw_database) as connection, browsing(gw_database, identity=viewer) as client:
         await fill(connection)
-        for path in ("/jobs?state=failed", "/jobs/1", "/queues", "/workers", "/health", "/failures"):
+        for path in (
+            "/jobs?state=failed",
+            "/jobs/1",
+            "/queues",
+            "/workers",
+            "/health",
+            "/failures",
+        ):
             page = (await client.get(path)).text
             assert not re.search(r">(Retry|Delete|Pause|Force unlock|Sweep)[^<]*…<", page), path
         assert "You may not see payloads" in (await client.get("/jobs/1")).text
@@ -240,5 +262,3 @@ async def test_workers_are_unlocked_and_swept(gw_database: str) -> None:
         assert "What worker-old held is free." in done.text
         swept = await answer(client, "/workers/sweep")
         assert "of 1 dead worker went back" in swept.text
-
-

@@ -11,7 +11,7 @@ from support.running import sql
 
 NAMES = [
     "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "' onmouseover='alert(1)",
     "{{ 7 * 7 }}{% raw %}",
     "../../etc/passwd",
@@ -45,8 +45,14 @@ async def test_hostile_names_are_shown_as_they_are_and_their_links_lead_to_them(
             " where id % 3 = 1"
         )
     async with browsing(gw_database) as client:
-        screens = ["/", "/jobs?cols=task,queue,key,worker,error,payload", "/failures", "/tasks",
-                   "/queues", "/workers"]
+        screens = [
+            "/",
+            "/jobs?cols=task,queue,key,worker,error,payload",
+            "/failures",
+            "/tasks",
+            "/queues",
+            "/workers",
+        ]
         for path in [*screens, *(f"/jobs/{job}" for job in range(1, len(NAMES) + 1))]:
             page = await client.get(path)
             assert page.status_code == 200, path
@@ -58,11 +64,17 @@ async def test_hostile_names_are_shown_as_they_are_and_their_links_lead_to_them(
                 listed = (await client.get(f"/{kind}")).text
                 # What is a step up for a browser, or breaks a line, stands behind the `?`.
                 is_step = name != ".." and name.isprintable()
-                link = f"./{kind}/{quote(name, safe='')}" if is_step else f"./{kind}?name={quote_plus(name)}"
+                link = (
+                    f"./{kind}/{quote(name, safe='')}"
+                    if is_step
+                    else f"./{kind}?name={quote_plus(name)}"
+                )
                 assert f'href="{link}"' in listed, (kind, name)
                 page = await client.get(urljoin(f"/{kind}", link))
                 assert page.status_code == 200, (kind, name)
-                assert escape(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page.text
+                assert (
+                    escape(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page.text
+                )
 
 
 async def test_a_payload_is_shown_to_the_last_digit_and_its_secrets_are_not(

@@ -73,7 +73,8 @@ async def test_filters_stand_in_the_address_and_in_their_fields(gw_database: str
         assert 'name="payload" value="user.id=17"' in found
         assert "1 match of 30 searched" in found
         assert ids((await client.get("/jobs", params={"key": "user_1*"})).text) == [
-            *range(19, 9, -1), 1,
+            *range(19, 9, -1),
+            1,
         ]
         # `_` and `%` are letters, not patterns.
         assert ids((await client.get("/jobs", params={"key": "user%*"})).text) == []

@@ -93,8 +93,11 @@ async def test_attention_says_in_words_what_is_wrong_and_leads_there(gw_database
     async with browsing(gw_database) as client:
         page = (await client.get("/")).text
         for what, rest, url in (
-            ("25 ready jobs for render_pdf", ": no live worker handles this task",
-             "./jobs?state=unclaimed&amp;task=render_pdf"),
+            (
+                "25 ready jobs for render_pdf",
+                ": no live worker handles this task",
+                "./jobs?state=unclaimed&amp;task=render_pdf",
+            ),
             ("Worker worker-old", " is silent and still holds 1 job", "./workers"),
             ("1 job stuck", ": held by workers that are gone", "./jobs?state=stuck"),
             ("Queue search", " is paused, 1 job waits", "./queues/search"),

@@ -1,8 +1,6 @@
 """Throughput without history: what PostgreSQL counts anyway, remembered for an hour.
 
-Every start of an attempt and every failure is one update of the table of jobs, every completion a
-delete, so with n attempts running more than before, failures are (updates - deletes - n) / 2. What
-operators delete counts as completed, what they change as updates.
+See `graphile_worker.history.flow` for what follows from these counters.
 """
 
 from __future__ import annotations
@@ -14,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from graphile_worker.history.flow import Flow, flow
 from graphile_worker.queries.admin_samples import Pulse
+from graphile_worker.queries.history_reading import Counters as CountersThen
 
 KEPT: Final = 1_800
 """Readings: an hour of one every two seconds."""
@@ -25,18 +25,14 @@ class Reading:
     """The counters at one moment.
 
     Attributes:
+        counters: of the table of jobs.
         running: jobs that were running, as counted last.
-        oldest: seconds for which the oldest ready job was due; None when none was.
+        oldest: seconds for which the oldest ready job was due; 0 when none was.
     """
 
-    at: datetime
-    inserted: int
-    updated: int
-    deleted: int
+    counters: CountersThen
     running: int
-    oldest: float | None
-    epoch: datetime | None
-    """When PostgreSQL began to count; counts of two epochs are not compared."""
+    oldest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +44,9 @@ class Bucket:
     completed: float | None = None
     failed: float | None = None
     oldest: float | None = None
+    p50: float | None = None
+    """Of the waits of jobs for their first attempt, in seconds; only where history is kept."""
+    p95: float | None = None
 
 
 class Counters:
@@ -59,26 +58,19 @@ class Counters:
     @property
     def since(self) -> datetime | None:
         """When the first of them was made."""
-        return self._readings[0].at if self._readings else None
+        return self._readings[0].counters.at if self._readings else None
 
     def add(self, pulse: Pulse, running: int) -> None:
         """Remember a pulse; one that is there already is left out."""
-        if self._readings and self._readings[-1].at >= pulse.at:
+        if self._readings and self._readings[-1].counters.at >= pulse.at:
             return
         if pulse.inserted is None or pulse.updated is None or pulse.deleted is None:
             return
-        late = None if pulse.oldest_run_at is None else pulse.at - pulse.oldest_run_at
-        self._readings.append(
-            Reading(
-                pulse.at,
-                pulse.inserted,
-                pulse.updated,
-                pulse.deleted,
-                running,
-                None if late is None else late.total_seconds(),
-                pulse.stats_reset,
-            )
+        late = timedelta(0) if pulse.oldest_run_at is None else pulse.at - pulse.oldest_run_at
+        counters = CountersThen(
+            pulse.at, pulse.inserted, pulse.updated, pulse.deleted, pulse.stats_reset
         )
+        self._readings.append(Reading(counters, running, max(0.0, late.total_seconds())))
 
     def buckets(self, *, until: datetime, width: timedelta, count: int) -> list[Bucket]:
         """The last spans of time, the oldest first; the last one is under way."""
@@ -88,39 +80,30 @@ class Counters:
 def buckets(
     readings: Iterable[Reading], *, until: datetime, width: timedelta, count: int
 ) -> list[Bucket]:
-    """Spread what happened between readings over spans of time."""
+    """What happened between readings, in spans of time of which the last one is under way."""
     seconds = width.total_seconds()
     end = (until.timestamp() // seconds + 1) * seconds
     first = end - count * seconds
-    sums: list[list[Reading]] = [[] for _ in range(count)]
-    changes: list[list[tuple[float, float, float]]] = [[] for _ in range(count)]
+    found: list[list[tuple[Flow, Reading]]] = [[] for _ in range(count)]
     for before, after in itertools.pairwise(readings):
-        place = int((after.at.timestamp() - first) // seconds)
-        if 0 <= place < count and (change := between(before, after)) is not None:
-            changes[place].append(change)
-            sums[place].append(after)
-    zone = until.tzinfo
+        place = int((after.counters.at.timestamp() - first) // seconds)
+        started = after.running - before.running
+        between = flow(before.counters, after.counters, started=started)
+        if 0 <= place < count and between is not None:
+            found[place].append((between, after))
     return [
-        _bucket(datetime.fromtimestamp(first + at * seconds, zone), changes[at], sums[at])
-        for at in range(count)
+        _bucket(datetime.fromtimestamp(first + at * seconds, until.tzinfo), part)
+        for at, part in enumerate(found)
     ]
 
 
-def between(before: Reading, after: Reading) -> tuple[float, float, float] | None:
-    """What was enqueued, completed and failed between two readings; None across a reset."""
-    enqueued = after.inserted - before.inserted
-    updated = after.updated - before.updated
-    completed = after.deleted - before.deleted
-    if before.epoch != after.epoch or min(enqueued, updated, completed) < 0:
-        return None
-    return enqueued, completed, (updated - completed - (after.running - before.running)) / 2
-
-
-def _bucket(
-    start: datetime, changes: Sequence[tuple[float, float, float]], readings: Sequence[Reading]
-) -> Bucket:
-    if not changes:
+def _bucket(start: datetime, found: Sequence[tuple[Flow, Reading]]) -> Bucket:
+    if not found:
         return Bucket(start)
-    enqueued, completed, failed = (sum(column) for column in zip(*changes, strict=True))
-    oldest = max((one.oldest or 0.0 for one in readings), default=0.0)
-    return Bucket(start, enqueued, completed, max(0, round(failed)), oldest)
+    return Bucket(
+        start,
+        enqueued=sum(between.enqueued for between, _ in found),
+        completed=sum(between.completed for between, _ in found),
+        failed=round(sum(between.failed_attempts for between, _ in found)),
+        oldest=max(reading.oldest for _, reading in found),
+    )

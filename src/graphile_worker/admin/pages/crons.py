@@ -22,6 +22,7 @@ async def crons(request: Request, site: Site, viewer: Viewer) -> Response:
     v = await site.view(request, viewer)
     try:
         found = await site.reading.crons()
+        paused = {pause.name for pause in (await site.reading.paused()).crons}
     except DatabaseError as error:
         return trouble(request, v, error)
     return render(
@@ -30,16 +31,16 @@ async def crons(request: Request, site: Site, viewer: Viewer) -> Response:
         v,
         title="Cron",
         section="cron",
-        entries=[_row(v, site, entry) for entry in found],
+        entries=[_row(v, site, entry, is_paused=entry.identifier in paused) for entry in found],
         acts=allowed(v, "enqueue") or allowed(v, "pause"),
         footer=words.plural(len(found), "entry", "entries"),
     )
 
 
-def _row(v: View, site: Site, entry: CronEntry) -> dict[str, Any]:
+def _row(v: View, site: Site, entry: CronEntry, *, is_paused: bool) -> dict[str, Any]:
     return {
         "identifier": entry.identifier,
-        "paused": False,
+        "paused": is_paused,
         "expression": entry.expression,
         "in_words": f"in {entry.timezone}" if entry.timezone else "",
         "next": entry.next_runs,
@@ -47,7 +48,7 @@ def _row(v: View, site: Site, entry: CronEntry) -> dict[str, Any]:
         "badge": _badge(v, entry),
         "task": entry.task,
         "workers": entry.workers,
-        "acts": _acts(v, site, entry),
+        "acts": _acts(v, site, entry, is_paused=is_paused),
     }
 
 
@@ -60,11 +61,11 @@ def _badge(v: View, entry: CronEntry) -> object:
     return v.badge("ok", "✓", "On time") if entry.known_since else v.badge("", "◷", "Not run yet")
 
 
-def _acts(v: View, site: Site, entry: CronEntry) -> list[Button]:
+def _acts(v: View, site: Site, entry: CronEntry, *, is_paused: bool) -> list[Button]:
     acts: list[Button] = []
     if allowed(v, "enqueue") and site.reading.crontab(entry.identifier) is not None:
         acts.append(Button("Run now", v.url("cron", "run", name=entry.identifier)))
     if allowed(v, "pause"):
-        acts.append(Button("Pause", v.url("pause", kind="cron", name=entry.identifier)))
-        acts.append(Button("Resume", v.url("resume", kind="cron", name=entry.identifier)))
+        act = "resume" if is_paused else "pause"
+        acts.append(Button(act.capitalize(), v.url(act, kind="cron", name=entry.identifier)))
     return acts

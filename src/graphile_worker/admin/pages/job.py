@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Sequence
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -14,25 +14,17 @@ from graphile_worker.admin.pages.forms import FORM_PROOF
 from graphile_worker.admin.pages.messages import message, trouble
 from graphile_worker.admin.pages.payloads import shown_payload
 from graphile_worker.admin.pages.render import render
-from graphile_worker.admin.pages.site import Site, Viewer
+from graphile_worker.admin.pages.site import Site, Viewer, last
+from graphile_worker.admin.pages.timeline import ended, timeline
 from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.filters import filter_of
 from graphile_worker.errors import DatabaseError
-from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.queries.admin_jobs import JobRow
+from graphile_worker.queries.history import JobRun
 
 _BIGGEST_ID = 2**63 - 1
 _WHOLE_ERROR = 65_536
 """Characters that the service reads of an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A point of the timeline; `kind` is a class of the style sheet."""
-
-    title: str
-    text: Markup
-    kind: str = ""
 
 
 async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
@@ -42,10 +34,12 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
     try:
         job_id = id_of(request)
         details = None if job_id is None else await site.reading.job(job_id, reveal=reveal)
+        attempts = [] if details is None else await site.reading.past.attempts(details.row.id)
+        await site.samples.kept.get()
     except DatabaseError as error:
         return trouble(request, v, error)
     if details is None:
-        return gone(request, v)
+        return await gone(request, v, site, job_id)
     if reveal:
         await site.audit.tell(viewer.name, "reveal", {"ids": [details.row.id]})
     job = details.row
@@ -67,8 +61,8 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         payload=shown_payload(details.payload) if "view_payload" in v.may else None,
         may_reveal="reveal_payload" in v.may and not reveal,
         form_proof=FORM_PROOF,
-        timeline=_timeline(v, job),
-        timeline_note="Attempts are not recorded",
+        timeline=timeline(v, job, attempts),
+        timeline_note=_note(v, attempts, is_kept=last(site.samples.kept) is not None),
         live=not reveal,
     )
 
@@ -82,7 +76,7 @@ async def job_payload(request: Request, site: Site, viewer: Viewer) -> Response:
     except DatabaseError as error:
         return trouble(request, v, error)
     if payload is None:
-        return gone(request, v)
+        return await gone(request, v, site, job_id)
     name = f'attachment; filename="job-{job_id}.json"'
     return Response(
         payload.text, media_type="application/json", headers={"Content-Disposition": name}
@@ -98,21 +92,24 @@ async def job_as(request: Request, site: Site, viewer: Viewer) -> Response:
     except DatabaseError as error:
         return trouble(request, v, error)
     if form is None or details is None:
-        return gone(request, v)
+        return await gone(request, v, site, job_id)
     return PlainTextResponse(form[1](details.row, details.payload.text, site.schema))
 
 
-def gone(request: Request, v: View) -> Response:
-    """A job that is not in the table, which mostly is good news."""
-    return message(
-        request,
-        v,
-        404,
-        f"Job {request.path_params.get('id', '')[:20]} is not in the table",
-        "Graphile Worker deletes a job when it succeeds. It may also have been deleted by hand, "
-        "or never have been there.",
-        section="jobs",
+async def gone(request: Request, v: View, site: Site, job_id: int | None) -> Response:
+    """A job that is not in the table, which mostly is good news; with what is known of its end."""
+    title = f"Job {request.path_params.get('id', '')[:20]} is not in the table"
+    attempts: list[JobRun] = []
+    if job_id is not None:
+        with contextlib.suppress(DatabaseError):
+            attempts = await site.reading.past.attempts(job_id)
+    text = (
+        "Graphile Worker deletes a job when it succeeds. It may also have been deleted by hand, or "
+        "never have been there."
     )
+    if attempts:
+        text = f"{ended(v, attempts[-1])} {text}"
+    return message(request, v, 404, title, text, section="jobs")
 
 
 async def jump(request: Request, site: Site, viewer: Viewer) -> Response:
@@ -136,6 +133,14 @@ async def _has_key(site: Site, key: str) -> bool:
         return False
 
 
+def _note(v: View, attempts: Sequence[JobRun], *, is_kept: bool) -> str:
+    if attempts:
+        return v.plural(len(attempts), "attempt") + " recorded"
+    if is_kept:
+        return "No attempt is recorded, yet or any more"
+    return "Attempts are not recorded; `graphile-worker history install` begins"
+
+
 def id_of(request: Request) -> int | None:
     """The number in the address; None when it can be no job's."""
     text = request.path_params["id"]
@@ -153,36 +158,3 @@ def _acts(v: View, job: JobRow) -> list[Button]:
     if job.key is not None and allowed(v, "delete"):
         acts.append(Button("Remove by key", v.url("jobs", "remove", key=job.key), "danger"))
     return acts
-
-
-def _timeline(v: View, job: JobRow) -> list[Step]:
-    steps = [Step("Enqueued", v.ago(job.created_at))]
-    if job.attempts and job.locked_at is None:
-        times = v.plural(job.attempts, "attempt")
-        at = Markup("the last {}").format(v.ago(job.failed_at)) if job.failed_at else Markup("")
-        steps.append(Step(f"{times} failed", at, "err"))
-    elif job.attempts > 1:
-        steps.append(Step(f"{v.plural(job.attempts - 1, 'attempt')} failed", Markup(""), "err"))
-    steps.append(_now(v, job))
-    if job.state in {FineState.RETRYING, FineState.SCHEDULED}:
-        next_try = f"Attempt {job.attempts + 1} of {job.max_attempts}"
-        steps.append(Step(next_try, v.ago(job.run_at)))
-    return steps
-
-
-def _now(v: View, job: JobRow) -> Step:
-    match job.state:
-        case FineState.RUNNING | FineState.STUCK:
-            text = Markup("attempt {} of {}, for {} by {}").format(
-                job.attempts, job.max_attempts, v.since(job.locked_at), v.mono(job.locked_by)
-            )
-            return Step("Running" if job.state is FineState.RUNNING else "Stuck", text, "now")
-        case FineState.FAILED:
-            return Step("Failed permanently", Markup(""), "now")
-        case FineState.RETRYING:
-            return Step("Waits for its next attempt", Markup(""), "now")
-        case FineState.SCHEDULED:
-            return Step("Waits for its time", Markup(""), "now")
-        case _:
-            text = Markup("for {}").format(v.since(max(job.run_at, job.created_at)))
-            return Step("Waits to be taken", text, "now")

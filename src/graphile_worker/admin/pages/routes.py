@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graphile_worker.admin.pages import (
+    acting,
     adding,
     audit,
     crons,
@@ -22,6 +23,7 @@ from graphile_worker.admin.pages import (
     live,
     operations,
     overview,
+    pausing,
     preferences,
     queues,
     tasks,
@@ -56,6 +58,8 @@ _UPKEEP: Final = (
     ("/workers/unlock", "unlock", upkeep.ask_unlock, upkeep.unlock, "workers"),
     ("/workers/sweep", "sweep", upkeep.ask_sweep, upkeep.sweep, "workers"),
     ("/cron/run", "enqueue", upkeep.ask_cron, upkeep.run_cron, "cron"),
+    ("/pause", "pause", pausing.ask_pause, pausing.pause, "queues"),
+    ("/resume", "pause", pausing.ask_resume, pausing.resume, "queues"),
     ("/health/clean", "maintain", upkeep.ask_clean, upkeep.clean, "health"),
 )
 
@@ -82,8 +86,8 @@ def pages(allowed: live.Allowed) -> list[Page]:
             page
             for path, permission, asks, does, section in _UPKEEP
             for page in (
-                Page("GET", path, permission, upkeep.asking(asks, section)),
-                Page("POST", path, permission, upkeep.acting(asks, does, section)),
+                Page("GET", path, permission, acting.asking(asks, section)),
+                Page("POST", path, permission, acting.acting(asks, does, section)),
             )
         ),
         Page("GET", "/jobs/{id}", "view", job.job_page),

@@ -21,6 +21,7 @@ from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.reading import Reading
 from graphile_worker.admin.service.samples import Sample, Sampled
+from graphile_worker.client.operations.history import HistoryStatus, TaskWork
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.admin_samples import Pulse
 
@@ -53,20 +54,15 @@ class Samples:
         self.failures: Sampled[Failures] = Sampled(reading.failures, every=10.0)
         self.load: Sampled[list[int]] = Sampled(reading.forward_load, every=30.0)
         self.crons: Sampled[list[CronEntry]] = Sampled(reading.crons, every=30.0)
+        self.work: Sampled[list[TaskWork]] = Sampled(reading.past.tasks, every=30.0)
+        self.kept: Sampled[HistoryStatus | None] = Sampled(reading.past.status, every=60.0)
         self.health: Sampled[Health] = Sampled(reading.health, every=60.0)
         self.counters = Counters()
 
     @property
     def busy(self) -> float:
         """The share of one connection that the samples take while somebody looks."""
-        every: list[Sampled[Any]] = [
-            self.figures,
-            self.pulse,
-            self.failures,
-            self.load,
-            self.crons,
-            self.health,
-        ]
+        every: list[Sampled[Any]] = [self.figures, self.pulse, *self.shared]
         return sum(one.last.seconds / one.period for one in every if one.last is not None)
 
     async def pulse_now(self) -> Sample[Pulse]:
@@ -79,8 +75,13 @@ class Samples:
 
     async def aclose(self) -> None:
         """Stop what is under way."""
-        for one in (self.failures, self.load, self.crons, self.health):
+        for one in self.shared:
             await one.aclose()
+
+    @property
+    def shared(self) -> list[Sampled[Any]]:
+        """What the overview is made of besides the figures and the pulse."""
+        return [self.failures, self.load, self.crons, self.work, self.kept, self.health]
 
 
 @dataclass(frozen=True, kw_only=True)

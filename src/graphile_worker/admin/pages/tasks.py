@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graphile_worker.admin.pages import words
+from graphile_worker.admin.pages import history_charts, words
 from graphile_worker.admin.pages.buttons import Button, allowed
 from graphile_worker.admin.pages.cards import job_cards
 from graphile_worker.admin.pages.messages import not_there, trouble
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer
+from graphile_worker.admin.pages.task_work import numbers_of, works_by_task
 from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.groups import TaskCounts
+from graphile_worker.client.operations.history import TaskWork
 from graphile_worker.errors import DatabaseError
 
 _MOST = 500
@@ -35,6 +38,8 @@ async def tasks(request: Request, site: Site, viewer: Viewer) -> Response:
     v = await site.view(request, viewer)
     try:
         figures = (await site.samples.figures.get()).value
+        done = works_by_task((await site.samples.work.get()).value)
+        paused = {pause.name for pause in (await site.reading.paused()).tasks}
     except DatabaseError as error:
         return trouble(request, v, error)
     return render(
@@ -43,7 +48,10 @@ async def tasks(request: Request, site: Site, viewer: Viewer) -> Response:
         v,
         title="Tasks",
         section="tasks",
-        tasks=[_row(row) for row in figures.tasks[:_MOST]],
+        tasks=[
+            _row(row, done.get(row.task), is_paused=row.task in paused)
+            for row in figures.tasks[:_MOST]
+        ],
         footer=_footer(figures),
     )
 
@@ -59,6 +67,12 @@ async def task(request: Request, site: Site, viewer: Viewer) -> Response:
     row = next((row for row in figures.tasks if row.task == name), None)
     if row is None:
         return not_there(request, v, f"No task {name[:128]!r} is known in this schema.")
+    try:
+        is_paused = any(pause.name == name for pause in (await site.reading.paused()).tasks)
+        periods = await site.reading.past.periods(timedelta(hours=24), name)
+        slowest = await site.reading.past.slowest(name)
+    except DatabaseError as error:
+        return trouble(request, v, error)
     return render(
         request,
         "task.html",
@@ -66,26 +80,24 @@ async def task(request: Request, site: Site, viewer: Viewer) -> Response:
         title=f"Task {name}",
         section="tasks",
         task=name,
-        paused=False,
-        acts=_acts(v, name),
+        paused=is_paused,
+        acts=_acts(v, name, is_paused=is_paused),
         cards=job_cards(v, row.counts, task=name),
-        charts=[],
+        charts=history_charts.work(v, periods) if periods else [],
+        slowest=slowest,
         facts=_facts(v, figures, row),
     )
 
 
-def _row(row: TaskCounts) -> dict[str, Any]:
+def _row(row: TaskCounts, work: TaskWork | None, *, is_paused: bool) -> dict[str, Any]:
     return {
         "task": row.task,
-        "paused": False,
+        "paused": is_paused,
         "states": [(title, state, row.counts.of(state)) for title, state in _STATES],
         "waiting": row.counts.of("waiting"),
         "oldest": row.counts.oldest_ready_at,
-        "done_per_minute": None,
-        "fail_share": None,
-        "p50_run": None,
-        "p95_run": None,
         "workers": row.workers,
+        **numbers_of(work),
     }
 
 
@@ -98,11 +110,11 @@ def _footer(figures: Figures) -> str:
     return shown
 
 
-def _acts(v: View, name: str) -> list[Button]:
+def _acts(v: View, name: str, *, is_paused: bool) -> list[Button]:
     acts = [Button("Add a job", v.url("jobs", "new", task=name))] if allowed(v, "enqueue") else []
     if allowed(v, "pause"):
-        acts.append(Button("Pause", v.url("pause", kind="task", name=name)))
-        acts.append(Button("Resume", v.url("resume", kind="task", name=name)))
+        act = "resume" if is_paused else "pause"
+        acts.append(Button(act.capitalize(), v.url(act, kind="task", name=name)))
     return acts
 
 

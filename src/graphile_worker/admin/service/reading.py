@@ -16,6 +16,7 @@ from graphile_worker.admin.service.filters import SCOPES, JobFilter
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.job_details import JobDetails, Payload, details_of
 from graphile_worker.admin.service.job_page import Count, JobPage, shown_rows
+from graphile_worker.admin.service.past import Past
 from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.service.samples import Sampled
 from graphile_worker.admin.service.sessions import LONG_SECONDS, PAGE_SECONDS, Sessions
@@ -63,6 +64,7 @@ class Reading:
         self._sessions = sessions
         self._schema = sessions.schema
         self._options = options
+        self.past = Past(sessions, options.redactor)
         self.figures: Sampled[Figures] = Sampled(self._take_figures, every=10.0)
         self.pulse: Sampled[Pulse] = Sampled(self._take_pulse, every=2.0)
 
