@@ -8,8 +8,11 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from support.admin_site import Identity, browsing, fill
+from support.admin_site import Door, browsing, fill
+
 from support.running import sql, until
+
+from graphile_worker.admin import Identity
 
 MARK = {"_from": "page"}
 
@@ -233,8 +236,8 @@ async def test_a_job_is_added_as_it_was_typed(gw_database: str) -> None:
 
 
 async def test_a_viewer_sees_no_buttons_and_is_told_what_is_missing(gw_database: str) -> None:
-    viewer = Identity("vera", "viewer", frozenset({"view"}))
-    async with sql(gw_database) as connection, browsing(gw_database, identity=viewer) as client:
+    viewer = Identity("vera", "", frozenset({"view"}))
+    async with sql(gw_database) as connection, browsing(gw_database, auth=Door(viewer)) as client:
         await fill(connection)
         for path in (
             "/jobs?state=failed",

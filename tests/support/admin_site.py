@@ -6,104 +6,56 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 import httpx
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from graphile_worker.admin.pages.routes import STATIC, Page, pages, static
-from graphile_worker.admin.pages.site import Site
-from graphile_worker.admin.service.audit import Audit
-from support.admin import Service, service
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "font-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types graphile-worker"
-)
-
-
-ALL = frozenset(
-    "view view_payload reveal_payload retry reschedule fail delete enqueue pause unlock sweep "
-    "maintain migrate bulk export audit".split()
-)
-
-
-@dataclass
-class Identity:
-    name: str = "alice"
-    role: str = "admin"
-    permissions: frozenset[str] = ALL
+from graphile_worker.admin import Identity, create_admin_app
+from graphile_worker.admin.app import AdminApp
+from support.admin_app import admin
+from support.running import until
 
 
 @dataclass
 class Door:
-    """Who comes in."""
+    """Who comes in, and whether anybody does."""
 
-    identity: Identity = field(default_factory=Identity)
+    identity: Identity = field(default_factory=lambda: Identity.of("alice", "admin"))
     is_open: bool = True
 
-
-def application(made: Service, door: Door, *, environment: str = "production") -> Starlette:
-    site = Site(
-        reading=made.reading,
-        changing=made.changing,
-        audit=Audit(),
-        schema="graphile_worker",
-        environment=environment,
-    )
-
-    async def allowed(_request: Request) -> bool:
-        return door.is_open
-
-    def route(page: Page) -> Route:
-        async def answer(request: Request) -> Response:
-            if not door.is_open:
-                return Response("who are you?", 401)
-            response = await page.answer(request, site, door.identity)
-            response.headers["Content-Security-Policy"] = POLICY
-            return response
-
-        return Route(page.path, answer, methods=[page.method])
-
-    app = Starlette(routes=[Route(STATIC, static), *(route(page) for page in pages(allowed))])
-    app.state.site = site
-    return app
+    def __call__(self, _scope: object) -> Identity | None:
+        return self.identity if self.is_open else None
 
 
 @asynccontextmanager
-async def browsing(url: str, **options) -> AsyncIterator[httpx.AsyncClient]:
+async def browsing(url: str, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the pages, without a server."""
-    door = Door(**options)
-    async with service(url) as made:
-        transport = httpx.ASGITransport(application(made, door))
-        async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
-            client.made = made  # type: ignore[attr-defined]
-            yield client
+    async with admin(url, **{"auth": Door(), "environment": "production", **options}) as client:
+        yield client
 
 
 @asynccontextmanager
-async def serving(url: str, **options) -> AsyncIterator[tuple[str, Door, Service]]:
-    """A server of the pages on a free port: its address, who may come in, what is behind."""
-    door = Door(**options)
-    async with service(url) as made:
-        app = application(made, door)
-        config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
-        server = uvicorn.Server(config)
-        running = asyncio.create_task(server._serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield f"http://127.0.0.1:{port}/", door, made
-        finally:
-            app.state.site.streams.stop()
-            server.should_exit = True
-            await running
+async def serving(url: str, **options: Any) -> AsyncIterator[tuple[str, Door, AdminApp]]:
+    """A server of the pages on a free port: its address, who may come in, what is served."""
+    door = Door()
+    app = create_admin_app(url, **{"auth": door, "environment": "production", **options})
+    config = uvicorn.Config(app, port=0, log_level="error", lifespan="on")
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server._serve())
+
+    async def has_started() -> bool:
+        return server.started
+
+    await until(has_started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}/", door, app
+    finally:
+        app.stop_streams()
+        server.should_exit = True
+        await running
 
 
 async def fill(connection: asyncpg.Connection) -> None:

@@ -68,7 +68,11 @@ class Counters:
             return
         late = timedelta(0) if pulse.oldest_run_at is None else pulse.at - pulse.oldest_run_at
         counters = CountersThen(
-            pulse.at, pulse.inserted, pulse.updated, pulse.deleted, pulse.stats_reset
+            at=pulse.at,
+            inserted=pulse.inserted,
+            updated=pulse.updated,
+            deleted=pulse.deleted,
+            stats_reset=pulse.stats_reset,
         )
         self._readings.append(Reading(counters, running, max(0.0, late.total_seconds())))
 

@@ -16,8 +16,9 @@ from graphile_worker.admin.pages.questions import Field, Question, Told, ask, te
 from graphile_worker.admin.pages.site import Site, Viewer
 from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.actions import Act, JobAction, Report
-from graphile_worker.admin.service.changing import Changing, Preview
+from graphile_worker.admin.service.changing import Changing
 from graphile_worker.admin.service.filters import FIELDS, parse_filter
+from graphile_worker.admin.service.job_page import Preview
 from graphile_worker.errors import ConfigurationError, DatabaseError
 
 TYPED_FROM: Final = 100
@@ -101,7 +102,7 @@ async def _question(v: View, site: Site, given: Given) -> Question:
     act, changing = _act_of(given), _changing(v, site, given)
     values = dict(given)
     if "all" in values:
-        preview = await changing.preview(parse_filter(_filter(given)))
+        preview = await site.reading.preview(parse_filter(_filter(given)))
         return _about_all(v, act, preview, given)
     ids = _ids(given)
     if not ids:
