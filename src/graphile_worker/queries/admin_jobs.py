@@ -223,6 +223,14 @@ def wake_workers(schema: Schema, jobs: int) -> Statement[None]:
     return Statement("admin_wake_workers", load("admin_wake_workers", schema), (jobs,), nothing)
 
 
+def ids_of_names(
+    schema: Schema, tasks: Sequence[str], queues: Sequence[str]
+) -> Statement[dict[tuple[str, str], int]]:
+    """The ids of tasks and queues, by `("task", identifier)` and `("queue", name)`."""
+    args = (list(tasks), list(queues))
+    return Statement("admin_ids_of_names", load("admin_ids_of_names", schema), args, _ids_by_name)
+
+
 @lru_cache(maxsize=256)
 def whole(name: str, schema: Schema) -> str:
     """A statement with its parts put in: they are shared, and as static as the rest."""
@@ -277,3 +285,7 @@ def _pair(rows: Sequence[Row]) -> tuple[str, int] | None:
 
 def _locks(rows: Sequence[Row]) -> list[Lock]:
     return [Lock(job_id, locked_by, locked_at) for job_id, locked_by, locked_at in rows]
+
+
+def _ids_by_name(rows: Sequence[Row]) -> dict[tuple[str, str], int]:
+    return {(kind, name): id_ for kind, id_, name in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import assert_never
@@ -14,6 +14,7 @@ from graphile_worker.client.operations.changing import ChangedJobs, Changes
 from graphile_worker.client.setup import Setup
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
+from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.spec import RunAt
 from graphile_worker.queries.admin_jobs import Lock, Workers, job_rows, locks_of, wake_workers
 
@@ -48,15 +49,18 @@ class Act:
     reason: str | None = None
     """Of `fail`: becomes the jobs' error."""
     run_at: RunAt | None = None
-    """Of `reschedule`: a time, or a span from now."""
+    """Of `reschedule`: a time, or a span from now. What follows, also of `run_now`."""
     priority: int | None = None
     attempts: int | None = None
     max_attempts: int | None = None
 
     def __post_init__(self) -> None:
-        if self.action is JobAction.RESCHEDULE:
+        given = [value is not None for value in self._of_reschedule()]
+        if self.action is JobAction.RESCHEDULE or (
+            self.action is JobAction.RUN_NOW and self.run_at is None and any(given)
+        ):
             self.changes()
-        elif any(v is not None for v in self._of_reschedule()):
+        elif any(given):
             raise ConfigurationError(
                 "run_at, priority, attempts and max_attempts belong to the action reschedule, "
                 f"got them with {self.action.value}"
@@ -100,7 +104,15 @@ class Report:
     """Done, deleted, or never there."""
 
 
-def carry_out(setup: Setup, act: Act, ids: list[int]) -> Operation[Report]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A report, with the jobs that were changed, as they are now; deleted ones as they were."""
+
+    report: Report
+    jobs: list[Job]
+
+
+def carry_out(setup: Setup, act: Act, ids: list[int]) -> Operation[Outcome]:
     """Do something to jobs, and find out why some were left alone; in one transaction."""
     changed = yield from _change(setup, act, ids)
     done = [job.id for job in changed.changed]
@@ -109,20 +121,22 @@ def carry_out(setup: Setup, act: Act, ids: list[int]) -> Operation[Report]:
     locks: list[Lock] = []
     if changed.skipped:
         locks = yield from ask(locks_of(setup.schema, changed.skipped))
-    return Report(
+    report = Report(
         requested=len(set(ids)),
         changed=done,
         skipped=list(_skipped(changed.skipped, locks)),
         missing=changed.missing,
     )
+    return Outcome(report=report, jobs=changed.changed)
 
 
 def _change(setup: Setup, act: Act, ids: list[int]) -> Operation[ChangedJobs]:
     match act.action:
         case JobAction.RETRY:
-            return changing.reschedule(setup, ids, _due(attempts=0))
+            due = Changes(run_at=_NOW, priority=None, attempts=0, max_attempts=None)
+            return changing.reschedule(setup, ids, due)
         case JobAction.RUN_NOW:
-            return _run_now(setup, ids)
+            return _run_now(setup, act, ids)
         case JobAction.RESCHEDULE:
             return changing.reschedule(setup, ids, act.changes())
         case JobAction.FAIL:
@@ -133,23 +147,22 @@ def _change(setup: Setup, act: Act, ids: list[int]) -> Operation[ChangedJobs]:
             assert_never(act.action)
 
 
-def _run_now(setup: Setup, ids: list[int]) -> Operation[ChangedJobs]:
+def _run_now(setup: Setup, act: Act, ids: list[int]) -> Operation[ChangedJobs]:
     """Those without attempts left are retried: due alone, they would stay where they are."""
     storable = [job_id for job_id in ids if changing.is_storable(job_id)]
     rows = yield from ask(job_rows(setup.schema, storable, _NO_WORKERS, error_chars=0))
     failed = [row.id for row in rows if row.state is FineState.FAILED]
     others = [job_id for job_id in ids if job_id not in set(failed)]
-    retried = yield from changing.reschedule(setup, failed, _due(attempts=0))
-    due = yield from changing.reschedule(setup, others, _due(attempts=None))
+    attempts = 0 if act.attempts is None else act.attempts
+    due_now = replace(act, run_at=_NOW, action=JobAction.RESCHEDULE)
+    retry = replace(due_now, attempts=attempts)
+    retried = yield from changing.reschedule(setup, failed, retry.changes())
+    due = yield from changing.reschedule(setup, others, due_now.changes())
     return ChangedJobs(
         changed=retried.changed + due.changed,
         skipped=retried.skipped + due.skipped,
         missing=retried.missing + due.missing,
     )
-
-
-def _due(*, attempts: int | None) -> Changes:
-    return Changes(run_at=_NOW, priority=None, attempts=attempts, max_attempts=None)
 
 
 def _skipped(ids: Iterable[int], locks: Iterable[Lock]) -> Iterable[Skipped]:

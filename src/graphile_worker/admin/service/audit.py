@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+
+KEPT: Final = 1_000
+"""Entries that a process remembers."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +41,11 @@ class Audit:
 
     def __init__(self, on_action: OnAction | None = None) -> None:
         self._on_action = on_action
+        self._recent: deque[AuditEntry] = deque(maxlen=KEPT)
+
+    def recent(self) -> list[AuditEntry]:
+        """The newest of what this process has heard, the last one first."""
+        return list(reversed(self._recent))
 
     async def tell(
         self,
@@ -49,6 +58,7 @@ class Audit:
         entry = AuditEntry(
             at=datetime.now(UTC), actor=actor, action=action, target=target, result=result or {}
         )
+        self._recent.append(entry)
         logger.info(
             "%s: %s %s: %s",
             _plain(actor),

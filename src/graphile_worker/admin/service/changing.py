@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphile_worker.admin.service.actions import Act, Report, carry_out
+from graphile_worker.admin.service.actions import Act, Outcome, Report, carry_out
 from graphile_worker.admin.service.audit import Audit
 from graphile_worker.admin.service.bulk import CHUNK, BulkOperation, BulkOperations
 from graphile_worker.admin.service.filters import JobFilter
@@ -19,6 +19,7 @@ from graphile_worker.client.operation import perform
 from graphile_worker.client.operations.adding import add_one
 from graphile_worker.client.operations.changing import force_unlock, remove
 from graphile_worker.client.operations.cleaning import CleanupTask
+from graphile_worker.client.operations.pausing import ResumedQueue
 from graphile_worker.client.setup import Setup
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
@@ -27,26 +28,15 @@ from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import JobKeyMode, JobSpec
-from graphile_worker.queries.admin_jobs import JobRow
+from graphile_worker.queries.pauses import Pause, PausedQueue
 from graphile_worker.recovery.sweep import SweepResult
-
-SAMPLES = 3
-"""Jobs that a preview shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What an action would touch."""
+class Resumed:
+    """What resuming a task, a cron entry or everything came to."""
 
-    jobs: int
-    """How many jobs match now."""
-    is_exact: bool
-    """False: at least so many; not all were searched."""
-    newest_id: int | None
-    """Goes into `start`: jobs that are added later are no part of it."""
-    sample: list[JobRow]
-    """Some of them."""
-    at: datetime
+    was_paused: bool
 
 
 class Changing:
@@ -92,28 +82,19 @@ class Changing:
         Raises:
             ConfigurationError: none, or too many.
         """
+        return (await self.act_with_jobs(actor, act, ids)).report
+
+    async def act_with_jobs(self, actor: str, act: Act, ids: Sequence[int]) -> Outcome:
+        """`act`, with the jobs that were changed."""
         if not ids:
             raise ConfigurationError("select at least one job")
         if len(ids) > CHUNK:
             raise ConfigurationError(
                 f"at most {CHUNK:,} jobs at once, got {len(ids):,}; use an operation for more"
             )
-        report = await self._carry_out(act, list(dict.fromkeys(ids)))
-        await self._audit.tell(actor, act.action.value, {"ids": list(ids)}, _numbers(report))
-        return report
-
-    async def preview(self, wanted: JobFilter) -> Preview:
-        """What an action on all jobs of a filter would touch."""
-        newest = await self._reading.newest_id()
-        count = await self._reading.count(wanted)
-        page = await self._reading.jobs(wanted, limit=SAMPLES)
-        return Preview(
-            jobs=max(count.jobs, len(page.rows)),
-            is_exact=count.is_exact,
-            newest_id=newest,
-            sample=page.rows,
-            at=datetime.now(UTC),
-        )
+        done = await self._carry_out(act, list(dict.fromkeys(ids)))
+        await self._audit.tell(actor, act.action.value, {"ids": list(ids)}, _numbers(done.report))
+        return done
 
     async def start(
         self, actor: str, act: Act, wanted: JobFilter, *, newest_id: int | None = None
@@ -142,7 +123,7 @@ class Changing:
             newest_id=newest_id,
             total=count.jobs if count.is_exact else None,
             chunks=lambda: self._reading.walk(fixed, chunk=CHUNK),
-            do=lambda ids: self._carry_out(act, ids),
+            do=lambda ids: self._reported(act, ids),
             ended=self._ended,
         )
         target = {"operation": operation.id, "filter": wanted.fields, "newest_id": newest_id}
@@ -186,6 +167,48 @@ class Changing:
             job = await perform(connection, add_one(self._setup, new))
         await self._audit.tell(actor, "run_cron", {"cron": crontab.identifier}, {"id": job.id})
         return job
+
+    # -- pausing ---------------------------------------------------------------------------------
+
+    async def pause(self, actor: str, what: str, name: str = "") -> Pause | PausedQueue:
+        """Pause something, see `WorkerUtils.pause_queue` and those beside it.
+
+        Args:
+            actor: who does it.
+            what: `queue`, `task`, `cron entry` or `everything`.
+            name: of it.
+        """
+        async with self._sessions.changing() as connection:
+            utils = WorkerUtils(connection, schema=self._sessions.schema)
+            paused: Pause | PausedQueue
+            match what:
+                case "queue":
+                    paused = await utils.pause_queue(name, by=actor)
+                case "task":
+                    paused = await utils.pause_task(name, by=actor)
+                case "cron entry":
+                    paused = await utils.pause_cron(name, by=actor)
+                case _:
+                    paused = await utils.pause_all(by=actor)
+        await self._audit.tell(actor, "pause", {what: name})
+        return paused
+
+    async def resume(self, actor: str, what: str, name: str = "") -> ResumedQueue | Resumed:
+        """Resume something; see `pause`."""
+        async with self._sessions.changing() as connection:
+            utils = WorkerUtils(connection, schema=self._sessions.schema)
+            resumed: ResumedQueue | Resumed
+            match what:
+                case "queue":
+                    resumed = await utils.resume_queue(name, by=actor)
+                case "task":
+                    resumed = Resumed(was_paused=await utils.resume_task(name))
+                case "cron entry":
+                    resumed = Resumed(was_paused=await utils.resume_cron(name))
+                case _:
+                    resumed = Resumed(was_paused=await utils.resume_all())
+        await self._audit.tell(actor, "resume", {what: name})
+        return resumed
 
     # -- workers and upkeep ----------------------------------------------------------------------
 
@@ -244,7 +267,10 @@ class Changing:
             await self._sessions.database(), schema=self._sessions.schema, hooks=self._hooks
         )
 
-    async def _carry_out(self, act: Act, ids: list[int]) -> Report:
+    async def _reported(self, act: Act, ids: list[int]) -> Report:
+        return (await self._carry_out(act, ids)).report
+
+    async def _carry_out(self, act: Act, ids: list[int]) -> Outcome:
         async with self._sessions.changing() as connection:
             return await perform(connection, carry_out(self._setup, act, ids))
 

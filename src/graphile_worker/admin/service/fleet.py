@@ -13,6 +13,7 @@ from graphile_worker.client.operations.looking import tasks_of
 from graphile_worker.payloads.shapes import is_list, is_mapping
 from graphile_worker.queries.admin_jobs import Workers
 from graphile_worker.queries.overview import ActiveWorker
+from graphile_worker.queries.pauses import NOBODYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def handled(fleet: Sequence[FleetMember]) -> Mapping[str, int] | None:
 
 def is_pause(owner: str) -> bool:
     """Whether this owner of a queue is no worker, but somebody's wish that the queue rests."""
-    return owner.startswith(("paused:", "resuming:"))
+    return owner.startswith(NOBODYS)
 
 
 def _registered(worker: ActiveWorker, owner: Owner | None) -> FleetMember:

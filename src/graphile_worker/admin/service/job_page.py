@@ -45,6 +45,21 @@ class Count:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an action on all jobs of a filter would touch."""
+
+    jobs: int
+    """How many jobs match now."""
+    is_exact: bool
+    """False: at least so many; not all were searched."""
+    newest_id: int | None
+    """Goes into the operation: jobs that are added later are no part of it."""
+    sample: list[JobRow]
+    """Some of them."""
+    at: datetime
+
+
 def shown_rows(rows: Iterable[JobRow], redactor: Redactor, *, chars: int | None) -> list[JobRow]:
     """The rows without secrets, their payloads cut."""
     return [shown_row(row, redactor, chars=chars) for row in rows]
@@ -57,3 +72,10 @@ def shown_row(row: JobRow, redactor: Redactor, *, chars: int | None) -> JobRow:
         error=None if row.error is None else redactor.error(row.error).text,
         payload=None if row.payload is None else redactor.json(row.payload, chars=chars).text,
     )
+
+
+def without_big_payload(row: JobRow, chars: int) -> JobRow:
+    """The row without a payload of which only the beginning was read."""
+    if row.payload is None or len(row.payload) < chars:
+        return row
+    return dataclasses.replace(row, payload=None)

@@ -15,12 +15,22 @@ from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.filters import SCOPES, JobFilter
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.job_details import JobDetails, Payload, details_of
-from graphile_worker.admin.service.job_page import Count, JobPage, shown_rows
+from graphile_worker.admin.service.job_page import (
+    Count,
+    JobPage,
+    Preview,
+    shown_rows,
+    without_big_payload,
+)
 from graphile_worker.admin.service.past import Past
 from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.service.samples import Sampled
 from graphile_worker.admin.service.sessions import LONG_SECONDS, PAGE_SECONDS, Sessions
+from graphile_worker.client.operation import perform
+from graphile_worker.client.operations import pausing
 from graphile_worker.client.operations.looking import STALE_AFTER
+from graphile_worker.client.operations.pausing import Paused
+from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
@@ -37,6 +47,8 @@ MOST_QUEUES = 10_000
 MOST_TASKS = 10_000
 _DETAIL_CHARS = 65_536
 _PREVIEW_CHARS = 200
+_SAMPLES = 3
+"""Jobs that a preview shows."""
 _EXPORT_CHUNK = 1_000
 
 
@@ -155,6 +167,24 @@ class Reading:
         is_exact = found.searched < wanted.scope
         return Count(found.matched, is_exact=is_exact, at=datetime.now(UTC))
 
+    async def preview(self, wanted: JobFilter) -> Preview:
+        """What an action on all jobs of a filter would touch."""
+        newest = await self.newest_id()
+        count = await self.count(wanted)
+        page = await self.jobs(wanted, limit=_SAMPLES)
+        return Preview(
+            jobs=max(count.jobs, len(page.rows)),
+            is_exact=count.is_exact,
+            newest_id=newest,
+            sample=page.rows,
+            at=datetime.now(UTC),
+        )
+
+    async def paused(self) -> Paused:
+        """What is paused: queues, tasks, cron entries, everything."""
+        async with self._sessions.reading() as connection:
+            return await perform(connection, pausing.paused(Setup(schema=self._schema)))
+
     async def job(self, job_id: int, *, reveal: bool = False) -> JobDetails | None:
         """One job with all that is known of it; None when it is not in the table."""
         workers = (await self.figures.get()).value.workers
@@ -219,7 +249,8 @@ class Reading:
                     error_chars=_DETAIL_CHARS,
                 )
                 rows = await self._sessions.read(statement, LONG_SECONDS)
-                yield await asyncio.to_thread(shown_rows, rows, shower, chars=None)
+                whole = [without_big_payload(row, _DETAIL_CHARS) for row in rows]
+                yield await asyncio.to_thread(shown_rows, whole, shower, chars=None)
                 most -= len(ids)
                 if most <= 0:
                     return
