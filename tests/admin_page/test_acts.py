@@ -9,7 +9,6 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 from support.admin_site import Door, browsing, fill
-
 from support.running import sql, until
 
 from graphile_worker.admin import Identity
@@ -41,7 +40,7 @@ async def answer(client: httpx.AsyncClient, path: str, **fields: str) -> httpx.R
 
 async def jobs(connection, columns: str = "id") -> list:
     rows = await connection.fetch(
-        f"select {columns} from graphile_worker._private_jobs order by id"  # noqa: S608
+        f"select {columns} from graphile_worker._private_jobs order by id"
     )
     return [tuple(row) for row in rows]
 

@@ -26,7 +26,9 @@ async def test_numbers_and_rows_follow_the_queue(gw_database: str) -> None:
         browser() as chromium,
         opened(chromium) as (page, complaints),
     ):
-        await connection.execute("select graphile_worker.add_job('t', run_at := now() + interval '1 day')")
+        await connection.execute(
+            "select graphile_worker.add_job('t', run_at := now() + interval '1 day')"
+        )
         await page.goto(base + "jobs")
         await live(page)
         await expect(page.locator("#job-1 .st")).to_have_text("◷Scheduled")
@@ -212,7 +214,9 @@ async def test_retrying_2000_jobs_shows_progress_and_can_be_cancelled(gw_databas
         browser() as chromium,
         opened(chromium) as (page, complaints),
     ):
-        await connection.execute("select graphile_worker.add_job('t') from generate_series(1, 2000)")
+        await connection.execute(
+            "select graphile_worker.add_job('t') from generate_series(1, 2000)"
+        )
         await connection.execute(
             "update graphile_worker._private_jobs set attempts = max_attempts, last_error = 'no'"
         )

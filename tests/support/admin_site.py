@@ -11,11 +11,11 @@ from typing import Any
 import asyncpg
 import httpx
 import uvicorn
+from support.admin_app import admin
+from support.running import until
 
 from graphile_worker.admin import Identity, create_admin_app
 from graphile_worker.admin.app import AdminApp
-from support.admin_app import admin
-from support.running import until
 
 
 @dataclass

@@ -14,6 +14,7 @@ from graphile_worker.admin.api.looking import Looking
 from graphile_worker.admin.api.openapi import openapi_endpoint
 from graphile_worker.admin.api.probes import Probes
 from graphile_worker.admin.api.rust import RustRoutes
+from graphile_worker.admin.pages.endpoints import page_set
 from graphile_worker.admin.parts import Parts
 from graphile_worker.admin.service.audit import Audit, OnAction
 from graphile_worker.admin.service.changing import Changing
@@ -23,7 +24,7 @@ from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.service.sessions import Sessions
 from graphile_worker.admin.web.authentication import AuthCallable
 from graphile_worker.admin.web.endpoint import Endpoint
-from graphile_worker.admin.web.gate import ErrorPage, Gate, GateOptions
+from graphile_worker.admin.web.gate import Gate, GateOptions
 from graphile_worker.admin.web.loop_end import LoopEnd
 from graphile_worker.client.binding import bind
 from graphile_worker.client.open_database import open_database
@@ -32,15 +33,6 @@ from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.hooks.registry import HookRegistry
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pages:
-    """What the pages add to the API."""
-
-    endpoints: tuple[Endpoint, ...] = ()
-    error_page: ErrorPage | None = None
-    aclose: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +79,9 @@ class AdminApp:
             header_name=getattr(options.auth, "header_name", None),
             secret_was_generated=options.secret_was_generated,
         )
-        pages = make_pages(self.parts)
-        self._closing = pages.aclose
+        pages = page_set(self.parts, options.auth)
+        self.stop_streams = pages.stop
+        self._close_pages = pages.aclose
         self.gate = Gate(
             [*self._api(), *options.more_endpoints, *pages.endpoints],
             GateOptions(
@@ -131,8 +124,8 @@ class AdminApp:
         ]
 
     async def _close(self) -> None:
-        for close in self._closing:
-            await close()
+        self.stop_streams()
+        await self._close_pages()
         if self.parts.changing is not None:
             await self.parts.changing.aclose()
         await self.parts.reading.aclose()
@@ -213,11 +206,6 @@ def create_admin_app(  # noqa: PLR0913 (options by name, as WorkerOptions has th
         origin=origin,
     )
     return AdminApp(Sessions(opener, Schema(schema), owned=owned), options)
-
-
-def make_pages(_parts: Parts) -> Pages:
-    """The pages over these parts."""
-    return Pages()
 
 
 def _opener(

@@ -99,7 +99,8 @@ def told(report: Report, act: JobAct) -> Told:
 
 async def _question(v: View, site: Site, given: Given) -> Question:
     """What an act would touch; the same whether it is asked for the first time or again."""
-    act, changing = _act_of(given), _changing(v, site, given)
+    act = _act_of(given)
+    _changing(v, site, given)
     values = dict(given)
     if "all" in values:
         preview = await site.reading.preview(parse_filter(_filter(given)))
