@@ -8,6 +8,8 @@ import pytest
 from support.admin_site import browsing, fill
 from support.running import sql
 
+from graphile_worker.admin.pages.words import UNKNOWN
+
 SCREENS = {
     "/": "Overview",
     "/jobs": "Jobs",
@@ -116,7 +118,7 @@ async def test_numbers_of_unknown_things_are_dashes_never_zero(gw_database: str)
     async with browsing(gw_database) as client:
         page = (await client.get("/tasks")).text
         assert "which workers run a task is not known" in page
-        assert re.search(r'data-label="Workers">–<', page)
+        assert re.search(f'data-label="Workers">{UNKNOWN}<', page)
 
 
 async def test_a_database_that_is_away_is_a_page_and_not_a_crash(server) -> None:

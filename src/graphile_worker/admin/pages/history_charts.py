@@ -196,8 +196,8 @@ def work(v: View, periods: Sequence[Period]) -> list[Part]:
     runs = [
         Series(name=name, mark=mark, values=values, total=False)
         for name, mark, values in (
-            ("p50", "l1", [p.run and p.run.p50 for p in periods]),
-            ("p95", "l4 dots", [p.run and p.run.p95 for p in periods]),
+            ("p50", "l1", [None if p.run is None else p.run.p50 for p in periods]),
+            ("p95", "l4 dots", [None if p.run is None else p.run.p95 for p in periods]),
         )
     ]
     source = "By Python workers that keep history; times without work are left out."
