@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement, nothing
@@ -265,13 +266,13 @@ def _job_rows(rows: Sequence[Row]) -> list[JobRow]:
 
 
 def _job_row(row: Row) -> JobRow:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     for name in _TIMES:
         if values[name] is not None:
             values[name] = aware(values[name])
-    return JobRow(
-        **{**values, "flags": sorted(flags_of(values["flags"])), "state": FineState(row[18])}
-    )
+    values["flags"] = sorted(flags_of(values["flags"]))
+    values["state"] = FineState(values["state"])
+    return JobRow(**values)
 
 
 def _one(rows: Sequence[Row]) -> int | None:

@@ -103,7 +103,7 @@ def _operation(
     if endpoint.method == "POST":
         parameters.append({"name": HEADER, "in": "header", "schema": _key_schema()})
     answer: dict[str, Any] = {"description": said.summary}
-    schema = {} if said.answers is None else schemas[said.answers]
+    schema: Any = {} if said.answers is None else schemas[said.answers]
     answer["content"] = {said.media_type: {"schema": schema}}
     operation: dict[str, Any] = {
         "summary": said.summary,

@@ -194,7 +194,8 @@ class Gate:
 def _nothing_there(methods: dict[str, Endpoint], scope: Scope) -> Refused:
     if not methods:
         return Refused(Problem(404, "not-found", "There is no such thing", "resource not found"))
-    allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+    heads = {"HEAD"} if "GET" in methods else set[str]()
+    allowed = sorted(methods.keys() | heads)
     return Refused(
         Problem(
             405,
