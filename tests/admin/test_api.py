@@ -67,6 +67,21 @@ async def test_run_now_retries_what_has_failed_for_good(gw_database: str) -> Non
         assert (job["state"], job["attempts"]) == ("ready", 0)
 
 
+async def test_a_retry_may_be_one_more_attempt(gw_database: str) -> None:
+    await add(gw_database, 2)
+    await change(gw_database, "attempts = 25, last_error = 'boom'")
+    await change(gw_database, "attempts = 3", "id = 2")
+    async with admin(gw_database) as client:
+        body = {"action": "retry", "one_more": True, "ids": [1, 2, 3]}
+        report = (await client.post(f"{V1}/jobs/actions", json=body)).json()
+        jobs = (await client.get(f"{V1}/jobs")).json()["rows"]
+    assert (sorted(report["changed"]), report["missing"]) == ([1, 2], [3])
+    assert {(row["id"], row["attempts"], row["max_attempts"]) for row in jobs} == {
+        (1, 25, 26),
+        (2, 3, 25),
+    }
+
+
 async def test_what_was_left_alone_is_told_with_the_reason(gw_database: str) -> None:
     # Fault 5: "Completed 0 job(s)" is not an answer.
     await add(gw_database, 2)

@@ -319,6 +319,7 @@ def _act(body: shapes.ActionBody) -> Act:
         raise invalid("give run_at or run_in, not both")
     return Act(
         action=JobAction(body.action),
+        one_more=body.one_more,
         reason=body.reason,
         run_at=_span(body.run_in) if body.run_at is None else body.run_at,
         priority=body.priority,
