@@ -3,9 +3,15 @@
 import asyncio
 import sys
 
-from bench import add, cron, hooks, quick
+from bench import add, cron, history, hooks, quick
 
-BENCHMARKS = {"add": add.main, "cron": cron.main, "hooks": hooks.main, "quick": quick.main}
+BENCHMARKS = {
+    "add": add.main,
+    "cron": cron.main,
+    "history": history.main,
+    "hooks": hooks.main,
+    "quick": quick.main,
+}
 
 
 def main() -> int:

@@ -57,6 +57,7 @@ def test_every_option_has_a_flag():
     spellings = {
         "forbidden_flags": "forbidden_flag",
         "crons": "crontab",
+        "history": "no_history",
         "use_notification_delivery": "no_notification_delivery",
         "prepared_statements": "no_prepared_statements",
         "shutdown_interrupted_job_retry_delay": "interrupted_job_retry_delay",

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "pause": ("pause", "Pause all jobs, for the Python workers."),
     "resume": ("resume", "End the pause of all jobs."),
     "paused": ("paused", "List what is paused."),
+    "history": ("history", "Keep what becomes of jobs, in tables of its own."),
     "demo": ("demo", "See a worker at work, on a PostgreSQL that comes along."),
 }
 """Name → module and first line of the help, so that `--help` imports no command."""

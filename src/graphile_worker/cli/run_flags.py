@@ -83,6 +83,7 @@ class RunFlags(TypedDict):
     recovery_delay: timedelta | None
     recover_orphans: bool
     no_recovery: bool
+    no_history: bool
 
 
 _COUNT: Final = click.IntRange(min=1)
@@ -230,6 +231,9 @@ _OPTIONS: Final[list[Callable[[Any], Any]]] = [
         help="Also take locks of owners that never registered, as Node.js workers.",
     ),
     click.option("--no-recovery", is_flag=True, help="Leave dead workers to other workers."),
+    click.option(
+        "--no-history", is_flag=True, help="Record nothing, also where history is installed."
+    ),
 ]
 
 
@@ -337,6 +341,7 @@ def _from_flags(flags: RunFlags) -> dict[str, Any]:
         direct_database_url=flags["direct_database_url"],
         wait_for_database=flags["wait_for_database"],
         hook_timeout=flags["hook_timeout"],
+        history=False if flags["no_history"] else None,
         listen=flags["listen"],
         listen_beyond_loopback=True if flags["listen_beyond_loopback"] else None,
     )

@@ -10,6 +10,7 @@ from graphile_worker.client.binding import bind_sync
 from graphile_worker.client.open_database import open_sync_database
 from graphile_worker.client.setup import Setup
 from graphile_worker.client.sync_adding import SyncAddsJobs
+from graphile_worker.client.sync_history import SyncHistory
 from graphile_worker.client.sync_managing import SyncManagesJobs
 from graphile_worker.client.sync_migrations import check_schema_sync, migrate_sync
 from graphile_worker.client.sync_pausing import SyncPausesJobs
@@ -118,6 +119,11 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs, SyncPausesJobs):
                 utils.with_executor(session).add_job(welcome, Welcome(email))
         """
         return self._bound_to(bind_sync(executor))
+
+    @property
+    def history(self) -> SyncHistory:
+        """What was; see `WorkerUtils.history`."""
+        return SyncHistory(self._setup, self._target)
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from typing import Self
 
 from graphile_worker.client.adding import AddsJobs
 from graphile_worker.client.binding import bind
+from graphile_worker.client.history import History
 from graphile_worker.client.managing import ManagesJobs
 from graphile_worker.client.open_database import open_database
 from graphile_worker.client.pausing import PausesJobs
@@ -129,6 +130,11 @@ class WorkerUtils(AddsJobs, ManagesJobs, PausesJobs):
                 await utils.with_executor(connection).add_job(welcome, Welcome(email))
         """
         return self._bound_to(bind(executor))
+
+    @property
+    def history(self) -> History:
+        """What was: samples, counts and attempts, where history is installed; and its making."""
+        return History(self._setup, self._target)
 
     async def aclose(self) -> None:
         """Close the pool, if `connect` opened it; what the caller owns is left alone."""

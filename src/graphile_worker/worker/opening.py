@@ -14,6 +14,7 @@ from graphile_worker.migrations.runner import migrate
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.duration import duration
 from graphile_worker.worker.exporter import add_exporter
+from graphile_worker.worker.history import history_of
 from graphile_worker.worker.run_job import check_executors
 from graphile_worker.worker.settings import RESERVED_CONNECTIONS, WorkerSettings, seconds
 from graphile_worker.worker.task_ids import TaskIds
@@ -32,10 +33,11 @@ async def open_worker(options: WorkerSettings) -> Worker:
     schema = Schema(options.schema)
     handlers = registry_of(options.hooks, options.plugins)
     add_exporter(handlers, options)
-    hooks = frozen(handlers, seconds(options.hook_timeout))
     async with AsyncExitStack() as stack:
         database = await _open(options, stack)
         await migrate(database, schema)
+        history = await history_of(options, database, handlers)
+        hooks = frozen(handlers, seconds(options.hook_timeout))
         direct = await _open_direct(options, stack) or database
         task_ids = TaskIds(schema, registry, show_jobs=hooks.watch_jobs)
         await task_ids.register(database)
@@ -48,6 +50,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
             task_ids=task_ids,
             registry=handlers,
             hooks=hooks,
+            history=history,
             resources=stack.pop_all(),
         )
 

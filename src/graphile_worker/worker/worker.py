@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Generator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,7 +65,7 @@ class Worker:
     that is under way and closes them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a name for each collaborator)
         self,
         options: WorkerSettings,
         *,
@@ -75,6 +75,7 @@ class Worker:
         task_ids: TaskIds,
         registry: HookRegistry,
         hooks: Hooks,
+        history: AbstractAsyncContextManager[object],
         resources: AsyncExitStack,
     ) -> None:
         self._identity = identity
@@ -85,6 +86,7 @@ class Worker:
         self._task_ids = task_ids
         self._registry = registry
         self._hooks = hooks
+        self._history = history
         self._shutdown_reason: ShutdownReason | None = None
         self._resources = resources
         self._shutdown = ShutdownSignal()
@@ -242,6 +244,7 @@ class Worker:
         teller = LocalQueueTeller(self._hooks, self._identity)
         engine = self._engine(self._hooks, ahead=teller)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._history)
             stack.push_async_callback(teller.wait_told)
             stack.push_async_callback(engine.aclose)
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
@@ -294,6 +297,7 @@ class Worker:
         hooks = replace(self._hooks, job_fetch=None)
         engine = self._engine(hooks, collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._history)
             stack.push_async_callback(engine.aclose)
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
