@@ -26,19 +26,12 @@ def served(gw_database_sync: str) -> Iterator[str]:
     listening = listen(ListenAddress("127.0.0.1", 0))
     app = create_admin_app(gw_database_sync, auth=bearer_auth("t"))
     loop = asyncio.new_event_loop()
-    serving = loop.create_task(serve(app, listening))
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_until_complete(serving)
-        except asyncio.CancelledError:
-            return
-
-    thread = threading.Thread(target=run)
+    until = asyncio.Event()
+    thread = threading.Thread(
+        target=loop.run_until_complete, args=(serve(app, listening, until=until),)
+    )
     thread.start()
     yield listening.url
-    loop.call_soon_threadsafe(serving.cancel)
-    thread.join(10)
-    loop.run_until_complete(app.aclose())
+    loop.call_soon_threadsafe(until.set)
+    thread.join(20)
     loop.close()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from litestar.types import Receive, Scope, Send
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from support.admin_app import asked
@@ -34,7 +35,7 @@ def in_litestar(app: Any) -> Any:
     from litestar import Litestar, asgi
 
     @asgi(PATH, is_mount=True, copy_scope=True)
-    async def mounted(scope: Any, receive: Any, send: Any) -> None:
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, receive, send)
 
     return Litestar([mounted])
@@ -64,12 +65,16 @@ async def test_it_is_mounted_under_a_prefix(gw_database: str, host: Any) -> None
         assert added.status_code == 201
         assert (await client.get(f"{PATH}/api/v1/queues/a%2Fb")).json()["state"] == "free"
         document = (await client.get(f"{PATH}/api/v1/openapi.json")).json()
-        assert document["servers"] == [{"url": f"http://admin.test{PATH}"}]
+        assert document["servers"] == [{"url": PATH}]
         started = await client.post(
             f"{PATH}/api/v1/operations", json={"action": "delete", "filter": {"task": "none"}}
         )
         assert started.headers["location"].startswith(f"http://admin.test{PATH}/api/v1/operations/")
         assert (await client.get(f"{PATH}/healthz")).text == "ok\n"
+        slash = await client.get(PATH)
+        assert slash.is_redirect
+        assert slash.next_request is not None
+        assert str(slash.next_request.url) == f"http://admin.test{PATH}/"
         assert (await client.get("/healthz")).status_code == 404
         assert (await client.get(f"{PATH}/api/v1/nothing")).json()["status"] == 404
     await app.aclose()

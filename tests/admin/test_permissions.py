@@ -118,9 +118,9 @@ def template(method: str, path: str) -> tuple[str, str]:
     for name, of in {
         "jobs/1": "jobs/{id}",
         "operations/0": "operations/{id}",
-        "tasks/t": "tasks/{name:path}",
-        "queues/q": "queues/{name:path}",
-        "cron/c": "cron/{name:path}",
+        "tasks/t": "tasks/{name:text}",
+        "queues/q": "queues/{name:text}",
+        "cron/c": "cron/{name:text}",
         "maintenance/all": "maintenance/{task}",
         "?field=task": "",
     }.items():

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
 
 from graphile_worker.admin.api.acting import Acting
@@ -25,6 +26,7 @@ from graphile_worker.admin.web.authentication import AuthCallable, Authenticator
 from graphile_worker.admin.web.endpoint import Endpoint
 from graphile_worker.admin.web.gate import ErrorPage, Gate, GateOptions
 from graphile_worker.admin.web.loop_end import LoopEnd
+from graphile_worker.admin.web.mounting import located, slash_is_missing
 from graphile_worker.admin.web.sign_in import SignIn
 from graphile_worker.client.binding import bind
 from graphile_worker.client.open_database import open_database
@@ -110,7 +112,7 @@ class AdminApp:
         match scope["type"]:
             case "http":
                 await self._loop_end.watch()
-                await self.gate(scope, receive, send)
+                await self._answer(located(scope), receive, send)
             case "lifespan":
                 await self._live(receive, send)
             case "websocket":
@@ -122,6 +124,13 @@ class AdminApp:
     async def aclose(self) -> None:
         """End what is under way and close the connections; what is asked later opens them again."""
         await self._loop_end.forget()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        elsewhere = slash_is_missing(scope)
+        if elsewhere is None:
+            await self.gate(scope, receive, send)
+        else:
+            await RedirectResponse(elsewhere)(scope, receive, send)
 
     def _api(self) -> list[Endpoint]:
         acting, looking = Acting(self.parts).endpoints(), Looking(self.parts).endpoints()
@@ -292,5 +301,5 @@ def _opener(
 
 
 def _those_with_more_in_them_first(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """`a/{name:path}/b` before `a/{name:path}`, which is also true of it; and `a/b` before both."""
+    """`a/{name:text}/b` before `a/{name:text}`, which is also true of it; and `a/b` before both."""
     return sorted(endpoints, key=lambda one: (one.path.count("{"), -len(one.path.split("/"))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -45,8 +46,14 @@ def listen(address: ListenAddress) -> Listening:
     return Listening(taken, f"http://{ListenAddress(host, port)}")
 
 
-async def serve(app: AdminApp, listening: Listening) -> None:
-    """Serve until SIGINT or SIGTERM; a second one ends what is under way at once."""
+async def serve(app: AdminApp, listening: Listening, *, until: asyncio.Event | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; a second one ends what is under way at once.
+
+    Args:
+        app: what to serve.
+        listening: where; closed at the end.
+        until: serve until this is set, too; for where there are no signals.
+    """
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -55,8 +62,18 @@ async def serve(app: AdminApp, listening: Listening) -> None:
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
-    with listening.socket:
-        await _Server(config).serve(sockets=[listening.socket])
+    server = _Server(config)
+    waiting = asyncio.create_task(_end(server, until or asyncio.Event()))
+    try:
+        with listening.socket:
+            await server.serve(sockets=[listening.socket])
+    finally:
+        waiting.cancel()
+
+
+async def _end(server: _Server, until: asyncio.Event) -> None:
+    await until.wait()
+    server.should_exit = True
 
 
 class _Server(uvicorn.Server):

@@ -26,6 +26,8 @@ class Order(Enum):
     """Only jobs that are due."""
     NEXT_DUE = "admin_by_run_at"
     """Only jobs that are not due yet."""
+    NEXT_RETRY = "admin_by_retry"
+    """Only jobs that are tried again; reads the whole table."""
     LONGEST_LOCKED = "admin_by_lock"
     """Only locked jobs; reads the whole table."""
 

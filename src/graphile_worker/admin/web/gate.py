@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -23,6 +24,15 @@ from graphile_worker.admin.web.problems import Problem, Refused, answer, forbidd
 
 ErrorPage: TypeAlias = Callable[[Request, "Identity | None", Problem], Awaitable[Response]]
 """A problem as a page; who asks is None where nobody knows."""
+
+
+class _TextConvertor(PathConvertor):
+    """`{name:text}`: a name of any characters, also those that end a line."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("text", _TextConvertor())
 
 _READ_METHODS: Final = {"GET", "HEAD"}
 
