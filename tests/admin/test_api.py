@@ -11,6 +11,8 @@ from support.admin_app import admin
 from support.running import sql, until
 
 V1 = "/api/v1"
+NOWHERE = "postgres://nobody@127.0.0.1:1/none"
+"""Nobody answers there: what is refused before is refused without a database."""
 TABLE = "graphile_worker._private_jobs"
 
 
@@ -65,6 +67,21 @@ async def test_run_now_retries_what_has_failed_for_good(gw_database: str) -> Non
         assert (job["state"], job["attempts"]) == ("ready", 0)
 
 
+async def test_a_retry_may_be_one_more_attempt(gw_database: str) -> None:
+    await add(gw_database, 2)
+    await change(gw_database, "attempts = 25, last_error = 'boom'")
+    await change(gw_database, "attempts = 3", "id = 2")
+    async with admin(gw_database) as client:
+        body = {"action": "retry", "one_more": True, "ids": [1, 2, 3]}
+        report = (await client.post(f"{V1}/jobs/actions", json=body)).json()
+        jobs = (await client.get(f"{V1}/jobs")).json()["rows"]
+    assert (sorted(report["changed"]), report["missing"]) == ([1, 2], [3])
+    assert {(row["id"], row["attempts"], row["max_attempts"]) for row in jobs} == {
+        (1, 25, 26),
+        (2, 3, 25),
+    }
+
+
 async def test_what_was_left_alone_is_told_with_the_reason(gw_database: str) -> None:
     # Fault 5: "Completed 0 job(s)" is not an answer.
     await add(gw_database, 2)
@@ -108,11 +125,9 @@ async def test_retrying_wakes_the_workers(gw_database: str) -> None:
         ({"action": "fail", "ids": [1], "reason": "a\0b"}, "NUL"),
     ],
 )
-async def test_what_makes_no_sense_is_refused_and_named(
-    gw_database: str, body: dict[str, Any], says: str
-) -> None:
+async def test_what_makes_no_sense_is_refused_and_named(body: dict[str, Any], says: str) -> None:
     # Fault 14: a priority that is no number becomes "not given".
-    async with admin(gw_database) as client:
+    async with admin(NOWHERE) as client:
         answer = await client.post(f"{V1}/jobs/actions", json=body)
     assert answer.status_code == 400
     assert says in answer.json()["detail"]
@@ -122,8 +137,8 @@ async def test_what_makes_no_sense_is_refused_and_named(
     "path",
     ["jobs?colour=red", "jobs?limit=0", "jobs?state=odd", "jobs?after=x", "jobs?task=a&task=b"],
 )
-async def test_parameters_that_mean_nothing_are_refused(gw_database: str, path: str) -> None:
-    async with admin(gw_database) as client:
+async def test_parameters_that_mean_nothing_are_refused(path: str) -> None:
+    async with admin(NOWHERE) as client:
         assert (await client.get(f"{V1}/{path}")).status_code == 400
 
 
@@ -295,8 +310,7 @@ async def test_upkeep(gw_database: str) -> None:
 
 
 async def test_a_database_that_is_away_is_a_problem_and_not_a_crash() -> None:
-    url = "postgres://nobody@127.0.0.1:1/none"
-    async with admin(url) as client:
+    async with admin(NOWHERE) as client:
         answer = await client.get(f"{V1}/jobs")
         assert answer.status_code == 503
         assert answer.json()["type"] == "urn:graphile-worker:problem:database-away"

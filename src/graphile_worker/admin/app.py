@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
 
 from graphile_worker.admin.api.acting import Acting
@@ -22,10 +23,12 @@ from graphile_worker.admin.service.plain import PlainReading
 from graphile_worker.admin.service.reading import Reading, ReadingOptions
 from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.service.sessions import Sessions
-from graphile_worker.admin.web.authentication import AuthCallable
+from graphile_worker.admin.web.authentication import AuthCallable, Authenticator
 from graphile_worker.admin.web.endpoint import Endpoint
 from graphile_worker.admin.web.gate import Gate, GateOptions
 from graphile_worker.admin.web.loop_end import LoopEnd
+from graphile_worker.admin.web.mounting import located, slash_is_missing
+from graphile_worker.admin.web.sign_in import SignIn
 from graphile_worker.client.binding import bind
 from graphile_worker.client.open_database import open_database
 from graphile_worker.cron.entries import AnyCron, built, parsed
@@ -33,6 +36,9 @@ from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.hooks.registry import HookRegistry
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""The names of this machine, for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +105,7 @@ class AdminApp:
         match scope["type"]:
             case "http":
                 await self._loop_end.watch()
-                await self.gate(scope, receive, send)
+                await self._answer(located(scope), receive, send)
             case "lifespan":
                 await self._live(receive, send)
             case "websocket":
@@ -111,6 +117,13 @@ class AdminApp:
     async def aclose(self) -> None:
         """End what is under way and close the connections; what is asked later opens them again."""
         await self._loop_end.forget()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        elsewhere = slash_is_missing(scope)
+        if elsewhere is None:
+            await self.gate(scope, receive, send)
+        else:
+            await RedirectResponse(elsewhere)(scope, receive, send)
 
     def _api(self) -> list[Endpoint]:
         acting, looking = Acting(self.parts).endpoints(), Looking(self.parts).endpoints()
@@ -208,6 +221,46 @@ def create_admin_app(  # noqa: PLR0913 (options by name, as WorkerOptions has th
     return AdminApp(Sessions(opener, Schema(schema), owned=owned), options)
 
 
+def standalone_app(  # noqa: PLR0913 (the command's options)
+    url: str,
+    auth: Authenticator,
+    sign_in: SignIn | None,
+    *,
+    schema: str,
+    read_only: bool,
+    environment: str,
+    crons: AnyCron | Iterable[object],
+    max_pg_conn: int,
+    secret_was_generated: bool,
+) -> AdminApp:
+    """The application of `graphile-worker admin`; see `create_admin_app`.
+
+    Args:
+        url: of the database.
+        auth: tells who asks.
+        sign_in: the link that lets a browser in, around `auth`. None: nobody is asked who they are,
+            and so this is reached by the names of this machine only, or a site whose name leads
+            here could use the browsers of its visitors.
+        schema: where the tables are.
+        read_only: nobody may change anything.
+        environment: what people call this place.
+        crons: entries to show.
+        max_pg_conn: the most connections it opens.
+        secret_was_generated: whether the secret of `auth` was made up.
+    """
+    opener, owned = _opener(url, max_pg_conn=max_pg_conn, prepared_statements=True)
+    options = AppOptions(
+        auth=auth if sign_in is None else sign_in,
+        read_only=read_only,
+        environment=environment,
+        crontabs=tuple(built(parsed(crons))),
+        hosts=LOOPBACK if sign_in is None else None,
+        more_endpoints=() if sign_in is None else (sign_in.endpoint(),),
+        secret_was_generated=secret_was_generated,
+    )
+    return AdminApp(Sessions(opener, Schema(schema), owned=owned), options)
+
+
 def _opener(
     database_or_url: object, *, max_pg_conn: int, prepared_statements: bool
 ) -> tuple[Callable[[], Awaitable[Database]], bool]:
@@ -236,5 +289,5 @@ def _opener(
 
 
 def _those_with_more_in_them_first(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """`a/{name:path}/b` before `a/{name:path}`, which is also true of it; and `a/b` before both."""
+    """`a/{name:text}/b` before `a/{name:text}`, which is also true of it; and `a/b` before both."""
     return sorted(endpoints, key=lambda one: (one.path.count("{"), -len(one.path.split("/"))))

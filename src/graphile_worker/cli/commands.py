@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "show": ("show", "Show one job."),
     "stats": ("stats", "Count the jobs by state."),
     "run": ("run", "Run a worker."),
+    "admin": ("admin", "Serve the admin page and its API."),
     "crontab": ("crontab", "Check crontabs, and see what they mean."),
     "queue": ("queue", "Pause and resume named queues, for workers of every kind."),
     "task": ("task", "Pause and resume tasks, for the Python workers."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -38,9 +39,9 @@ def command(context: click.Context) -> None:
         print_rows(["what", "name", "by", "since", "running"], rows)
 
 
-def _rows(paused: Paused) -> list[list[object]]:
+def _rows(paused: Paused) -> Sequence[Sequence[object]]:
     """One for each pause; the running jobs of a queue that is to go on after them."""
-    rows: list[list[object]] = []
+    rows: list[Sequence[object]] = []
     if paused.everything is not None:
         rows.append(["all", None, paused.everything.paused_by, paused.everything.paused_at, None])
     for queue in paused.queues:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement, nothing
@@ -25,6 +26,8 @@ class Order(Enum):
     """Only jobs that are due."""
     NEXT_DUE = "admin_by_run_at"
     """Only jobs that are not due yet."""
+    NEXT_RETRY = "admin_by_retry"
+    """Only jobs that are tried again; reads the whole table."""
     LONGEST_LOCKED = "admin_by_lock"
     """Only locked jobs; reads the whole table."""
 
@@ -265,13 +268,13 @@ def _job_rows(rows: Sequence[Row]) -> list[JobRow]:
 
 
 def _job_row(row: Row) -> JobRow:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     for name in _TIMES:
         if values[name] is not None:
             values[name] = aware(values[name])
-    return JobRow(
-        **{**values, "flags": sorted(flags_of(values["flags"])), "state": FineState(row[18])}
-    )
+    values["flags"] = sorted(flags_of(values["flags"]))
+    values["state"] = FineState(values["state"])
+    return JobRow(**values)
 
 
 def _one(rows: Sequence[Row]) -> int | None:

@@ -196,7 +196,7 @@ def _pulse(rows: Sequence[Row]) -> Pulse:
         updated=updated,
         deleted=deleted,
         stats_reset=stats_reset,
-        ready=ready,
+        ready=ready or 0,
         oldest_run_at=None if oldest is None else aware(oldest),
         rows_are_hidden=hidden,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -34,7 +34,7 @@ class _State:
     everything: bool = False
     tasks: frozenset[str] = frozenset()
     crons: frozenset[str] = frozenset()
-    resumed_crons: dict[str, datetime] = field(default_factory=dict)
+    resumed_crons: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
 
 
 class PauseWatch:

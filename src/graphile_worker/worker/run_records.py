@@ -22,6 +22,7 @@ from graphile_worker.hooks.events import (
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.jobs.job import Job
 from graphile_worker.payloads.reserved_keys import TRACE
+from graphile_worker.payloads.shapes import is_list, is_mapping
 from graphile_worker.queries.history import JobRun
 
 FULL: Final = 1000
@@ -170,7 +171,7 @@ def _error(event: Any) -> str | None:
 
 def _trace_id(payload: Any) -> str | None:
     """Of the trace in which the job was added; of a batch the first item's."""
-    item = payload[0] if isinstance(payload, list) and payload else payload
-    trace = item.get(TRACE) if isinstance(item, dict) else None
-    found = trace.get("trace_id") if isinstance(trace, dict) else None
+    item: Any = payload[0] if is_list(payload) and payload else payload
+    trace: Any = item.get(TRACE) if is_mapping(item) else None
+    found: Any = trace.get("trace_id") if is_mapping(trace) else None
     return found if isinstance(found, str) and len(found) == _TRACE_ID_LENGTH else None

@@ -91,10 +91,10 @@ class Acting:
                 described=Described(summary="End a bulk operation", answers=shapes.Operation),
             ),
             _get("paused", self._paused, Paused, "What is paused"),
-            *self._pausing("queues/{name:path}", "queue", PausedQueue, ResumedQueue),
-            *self._pausing("tasks/{name:path}", "task", Pause, Resumed),
+            *self._pausing("queues/{name:text}", "queue", PausedQueue, ResumedQueue),
+            *self._pausing("tasks/{name:text}", "task", Pause, Resumed),
             post(
-                "cron/{name:path}/run",
+                "cron/{name:text}/run",
                 self._run_cron,
                 "enqueue",
                 "Add the job of an entry now",
@@ -102,7 +102,7 @@ class Acting:
                 shapes.Added,
                 201,
             ),
-            *self._pausing("cron/{name:path}", "cron entry", Pause, Resumed),
+            *self._pausing("cron/{name:text}", "cron entry", Pause, Resumed),
             *self._pausing("everything", "everything", Pause, Resumed),
             post(
                 "workers/unlock",
@@ -319,6 +319,7 @@ def _act(body: shapes.ActionBody) -> Act:
         raise invalid("give run_at or run_in, not both")
     return Act(
         action=JobAction(body.action),
+        one_more=body.one_more,
         reason=body.reason,
         run_at=_span(body.run_in) if body.run_at is None else body.run_at,
         priority=body.priority,

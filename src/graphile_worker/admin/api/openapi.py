@@ -50,8 +50,9 @@ def openapi_endpoint(endpoints: Iterable[Endpoint]) -> Endpoint:
     text = document(endpoints)
 
     async def answer(request: Request, _identity: Identity) -> Response:
-        base = str(request.base_url).rstrip("/")
-        return json_answer({**text, "servers": [{"url": base}]})
+        # The root of a mounted application; what hosts it adds the scheme and the host.
+        root = request.scope.get("root_path", "") or "/"
+        return json_answer({**text, "servers": [{"url": root}]})
 
     return Endpoint(method="GET", path=PATH, call=answer, needs=("view",))
 
@@ -103,7 +104,7 @@ def _operation(
     if endpoint.method == "POST":
         parameters.append({"name": HEADER, "in": "header", "schema": _key_schema()})
     answer: dict[str, Any] = {"description": said.summary}
-    schema = {} if said.answers is None else schemas[said.answers]
+    schema: Any = {} if said.answers is None else schemas[said.answers]
     answer["content"] = {said.media_type: {"schema": schema}}
     operation: dict[str, Any] = {
         "summary": said.summary,
@@ -146,7 +147,7 @@ def _path_schema(name: str) -> dict[str, Any]:
 
 
 def _key_schema() -> dict[str, Any]:
-    return {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
+    return {"type": "string", "minLength": 1, "maxLength": 200}
 
 
 def _name(endpoint: Endpoint) -> str:

@@ -109,6 +109,8 @@ class ActionBody(Body, frozen=True):
     ids: Annotated[list[Id], Meta(max_length=1_000)] | None = None
     filter: dict[str, Text] | None = None
     dry_run: bool = False
+    one_more: bool = False
+    """Of `retry`: one more attempt, instead of all of them again."""
     reason: Annotated[str, Meta(max_length=10_000)] | None = None
     run_at: datetime | None = None
     run_in: Seconds | None = None

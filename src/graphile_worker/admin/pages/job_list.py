@@ -63,7 +63,7 @@ class Tab:
     url: str
     here: bool
     count: int | None
-    capped: bool
+    """None where a filter does more than the figures know."""
 
 
 async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
@@ -127,8 +127,9 @@ def _tabs(v: View, site: Site, state: str, fields: Mapping[str, str]) -> list[Ta
     """All states; their numbers are those of the whole table, so a filter leaves them out."""
     figures = last(site.samples.figures)
     narrowed = {name: fields[name] for name in ("task", "queue") if name in fields}
-    counted = figures is not None and set(fields) <= {"task", "queue", "scope", "size"}
-    counts = figures.counts_of(**narrowed) if counted else None
+    counts = None
+    if figures is not None and set(fields) <= {"task", "queue", "scope"}:
+        counts = figures.counts_of(**narrowed)
     names = STATES if state in STATES else {**STATES, state: TITLES[state]}
     return [
         Tab(
@@ -136,7 +137,6 @@ def _tabs(v: View, site: Site, state: str, fields: Mapping[str, str]) -> list[Ta
             v.url("jobs", state=name, **fields),
             name == state,
             None if counts is None else counts.of(name),
-            capped=False,
         )
         for name, title in names.items()
     ]

@@ -67,7 +67,7 @@ def _folded(lines: Sequence[str], items: Sequence[str]) -> list[Part]:
     """What is small in one piece, what is big behind its name."""
     small = [item for item in items if len(item) <= FOLDED]
     big = [item for item in items if len(item) > FOLDED]
-    end = lines[-1:] if lines[-1] == "}" else []  # a payload that was cut has none
+    end = [line for line in lines[-1:] if line == "}"]  # a payload that was cut has none
     parts = [Part("\n".join([lines[0], *small, *end]))] if small else []
     return [*parts, *(Part(item, _name(item), folded=True) for item in big)] or [
         Part("\n".join(lines))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from starlette.requests import Request
 
@@ -177,8 +178,8 @@ def base_of(request: Request) -> str:
     is encoded and no step, which only the raw path tells.
     """
     root = request.scope.get("root_path", "")
-    raw = request.scope.get("raw_path") or request.scope["path"].encode()
-    steps = raw.decode("latin-1").count("/") - root.count("/")
+    raw = (request.scope.get("raw_path") or request.scope["path"].encode()).decode("latin-1")
+    steps = raw.count("/") - (root.count("/") if raw.startswith(quote(root)) else 0)
     return "../" * (steps - 1) or "./"
 
 

@@ -15,10 +15,11 @@ from graphile_worker.client.setup import Setup
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.jobs.job import Job
-from graphile_worker.jobs.spec import RunAt
+from graphile_worker.jobs.spec import SMALLINT, RunAt
 from graphile_worker.queries.admin_jobs import Lock, Workers, job_rows, locks_of, wake_workers
 
 _NOW = timedelta(0)
+_MOST = SMALLINT.stop - 1
 _NO_WORKERS = Workers(dead=[], claimed=None)
 
 
@@ -46,6 +47,8 @@ class Act:
     """
 
     action: JobAction
+    one_more: bool = False
+    """Of `retry`: one more attempt, instead of all of them again."""
     reason: str | None = None
     """Of `fail`: becomes the jobs' error."""
     run_at: RunAt | None = None
@@ -64,6 +67,10 @@ class Act:
             raise ConfigurationError(
                 "run_at, priority, attempts and max_attempts belong to the action reschedule, "
                 f"got them with {self.action.value}"
+            )
+        if self.one_more and self.action is not JobAction.RETRY:
+            raise ConfigurationError(
+                f"one_more belongs to the action retry, got it with {self.action.value}"
             )
         if self.reason is not None:
             changing.checked_text("reason", self.reason)
@@ -132,6 +139,8 @@ def carry_out(setup: Setup, act: Act, ids: list[int]) -> Operation[Outcome]:
 
 def _change(setup: Setup, act: Act, ids: list[int]) -> Operation[ChangedJobs]:
     match act.action:
+        case JobAction.RETRY if act.one_more:
+            return _once_more(setup, ids)
         case JobAction.RETRY:
             due = Changes(run_at=_NOW, priority=None, attempts=0, max_attempts=None)
             return changing.reschedule(setup, ids, due)
@@ -163,6 +172,24 @@ def _run_now(setup: Setup, act: Act, ids: list[int]) -> Operation[ChangedJobs]:
         skipped=retried.skipped + due.skipped,
         missing=retried.missing + due.missing,
     )
+
+
+def _once_more(setup: Setup, ids: list[int]) -> Operation[ChangedJobs]:
+    """One attempt beyond those that were made, which differ from job to job."""
+    storable = [job_id for job_id in ids if changing.is_storable(job_id)]
+    rows = yield from ask(job_rows(setup.schema, storable, _NO_WORKERS, error_chars=0))
+    most = {row.id: max(row.max_attempts, min(row.attempts + 1, _MOST)) for row in rows}
+    done = ChangedJobs(
+        changed=[], skipped=[], missing=[job_id for job_id in ids if job_id not in most]
+    )
+    for attempts in sorted(set(most.values())):
+        changes = Changes(run_at=_NOW, priority=None, attempts=None, max_attempts=attempts)
+        those = [job_id for job_id in most if most[job_id] == attempts]
+        part = yield from changing.reschedule(setup, those, changes)
+        done.changed.extend(part.changed)
+        done.skipped.extend(part.skipped)
+        done.missing.extend(part.missing)
+    return done
 
 
 def _skipped(ids: Iterable[int], locks: Iterable[Lock]) -> Iterable[Skipped]:

@@ -46,6 +46,8 @@ def _place(data: Any) -> Place:
         case [int(id_), int() | None as priority, str() | None as at]:
             if id_ in _BIGINT and (priority is None or priority in range(-(2**15), 2**15)):
                 return Place(id_, priority, None if at is None else _time(at))
+        case _:
+            pass
     raise ValueError(data)
 
 

@@ -26,7 +26,8 @@ SCOPES: Final = (20_000, 100_000, 10_000_000)
 
 _ORDERS: Final = {
     **dict.fromkeys(("ready", "blocked", "unclaimed", "waiting"), Order.NEXT_TO_RUN),
-    **dict.fromkeys(("scheduled", "retrying", "later"), Order.NEXT_DUE),
+    **dict.fromkeys(("scheduled", "later"), Order.NEXT_DUE),
+    "retrying": Order.NEXT_RETRY,
     **dict.fromkeys(("running", "stuck", "locked"), Order.LONGEST_LOCKED),
 }
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from graphile_worker.admin.service.crons import CronEntry, cron_entries
 from graphile_worker.admin.service.cursor import read_cursor, write_cursor
@@ -25,17 +26,18 @@ from graphile_worker.admin.service.job_page import (
 from graphile_worker.admin.service.past import Past
 from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.service.samples import Sampled
+from graphile_worker.admin.service.sampling import read_figures, read_pulse
 from graphile_worker.admin.service.sessions import LONG_SECONDS, PAGE_SECONDS, Sessions
+from graphile_worker.admin.service.suggestions import suggestions
 from graphile_worker.client.operation import perform
 from graphile_worker.client.operations import pausing
-from graphile_worker.client.operations.looking import STALE_AFTER
 from graphile_worker.client.operations.pausing import Paused
 from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.migrations.state import read_state
-from graphile_worker.queries import admin_jobs, admin_samples, cron, overview
+from graphile_worker.queries import admin_jobs, admin_samples, cron
 from graphile_worker.queries.admin_health import server_state, table_sizes
 from graphile_worker.queries.admin_jobs import JobRow, Place, find_jobs, job_rows
 from graphile_worker.queries.admin_samples import Holder, Pulse
@@ -43,8 +45,6 @@ from graphile_worker.queries.admin_samples import Holder, Pulse
 MOST_ROWS = 200
 FAILURES = 10_000
 """Jobs with an error that are looked at for kinds of failures, by default."""
-MOST_QUEUES = 10_000
-MOST_TASKS = 10_000
 _DETAIL_CHARS = 65_536
 _PREVIEW_CHARS = 200
 _SAMPLES = 3
@@ -77,8 +77,8 @@ class Reading:
         self._schema = sessions.schema
         self._options = options
         self.past = Past(sessions, options.redactor)
-        self.figures: Sampled[Figures] = Sampled(self._take_figures, every=10.0)
-        self.pulse: Sampled[Pulse] = Sampled(self._take_pulse, every=2.0)
+        self.figures: Sampled[Figures] = Sampled(partial(read_figures, sessions), every=10.0)
+        self.pulse: Sampled[Pulse] = Sampled(partial(read_pulse, sessions), every=2.0)
 
     @property
     def redactor(self) -> Redactor:
@@ -350,49 +350,11 @@ class Reading:
         Raises:
             ConfigurationError: the field has none.
         """
-        figures = (await self.figures.get()).value
-        match field:
-            case "task":
-                names = [row.task for row in figures.tasks]
-            case "queue":
-                names = [row.queue for row in figures.queues if row.queue is not None]
-            case "worker":
-                names = [member.worker_id for member in figures.fleet]
-            case "state":
-                names = [state.value for state in FineState]
-            case _:
-                raise ConfigurationError(
-                    f"field must be one of task, queue, worker, state, got {field[:80]!r}"
-                )
-        wanted = beginning.lower()
-        found = [name for name in names if wanted in name.lower()]
-        return sorted(found, key=lambda name: (not name.lower().startswith(wanted), name))[:limit]
+        return suggestions((await self.figures.get()).value, field, beginning, limit=limit)
 
     async def ready(self) -> None:
         """Make sure that the database answers and has the schema."""
         await self._sessions.read(cron.now())
-
-    # -- samples ---------------------------------------------------------------------------------
-
-    async def _take_figures(self) -> Figures:
-        async with self._sessions.reading(LONG_SECONDS) as connection:
-            registered: list[overview.ActiveWorker] = []
-            if await connection.run(overview.has_registry(self._schema)):
-                statement = overview.active_workers(self._schema, threshold=STALE_AFTER)
-                registered = await connection.run(statement)
-            return Figures(
-                registered=registered,
-                locks=await connection.run(
-                    admin_samples.queue_locks(self._schema, limit=MOST_QUEUES)
-                ),
-                known=await connection.run(
-                    admin_samples.known_tasks(self._schema, limit=MOST_TASKS)
-                ),
-                groups=await connection.run(admin_samples.groups(self._schema)),
-            )
-
-    async def _take_pulse(self) -> Pulse:
-        return await self._sessions.read(admin_samples.pulse(self._schema))
 
     def _shower(self, *, reveal: bool) -> Redactor:
         return Redactor(enabled=False) if reveal else self._options.redactor

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -23,6 +24,15 @@ from graphile_worker.admin.web.problems import Problem, Refused, answer, forbidd
 
 ErrorPage: TypeAlias = Callable[[Request, "Identity | None", Problem], Awaitable[Response]]
 """A problem as a page; who asks is None where nobody knows."""
+
+
+class _TextConvertor(PathConvertor):
+    """`{name:text}`: a name of any characters, also those that end a line."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("text", _TextConvertor())
 
 _READ_METHODS: Final = {"GET", "HEAD"}
 
@@ -194,7 +204,8 @@ class Gate:
 def _nothing_there(methods: dict[str, Endpoint], scope: Scope) -> Refused:
     if not methods:
         return Refused(Problem(404, "not-found", "There is no such thing", "resource not found"))
-    allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+    heads = {"HEAD"} if "GET" in methods else set[str]()
+    allowed = sorted(methods.keys() | heads)
     return Refused(
         Problem(
             405,

@@ -1,13 +1,16 @@
 -- A part of the statements that find jobs: whether a job matches what no index helps to find. Texts
--- are compared as they are, so that % and _ are characters like others. JSON of PostgreSQL refuses to
--- look into a payload that holds \u0000.
+-- are compared as they are, so that % and _ are characters like others. PostgreSQL refuses to look
+-- into JSON that holds \u0000 or half a surrogate pair.
 ($8::text is null or starts_with(j.key, $8::text))
 and ($9::text is null or strpos(lower(j.last_error), lower($9::text)) > 0)
 and ($10::text is null or strpos(lower(j.payload::text), lower($10::text)) > 0)
 and (
   $11::text[] is null
   or case
-    when strpos(j.payload::text, '\u0000') = 0
+    when strpos(j.payload::text, '\u') = 0
+      or regexp_replace(
+        j.payload::text, '\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}', '', 'g'
+      ) !~ '\\u(0000|[dD][89a-fA-F])'
     then j.payload::jsonb #> $11::text[] = $12::text::jsonb
     else false
   end

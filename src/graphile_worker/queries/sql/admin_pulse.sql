@@ -25,13 +25,19 @@ select
   s.n_tup_ins, s.n_tup_upd, s.n_tup_del,
   (select d.stats_reset from pg_stat_database as d where d.datname = current_database()),
   (
-    select count(*)
-    from (
-      select 1
-      from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
-      where j.is_available = true and j.run_at <= now()
-      limit $2::bigint
+    select least(sum(ready.jobs), $2::bigint)::bigint
+    from priorities as p
+    cross join lateral (
+      select count(*) as jobs
+      from (
+        select 1
+        from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+        where j.is_available = true and j.priority = p.priority and j.run_at <= now()
+        order by j.run_at
+        limit $2::bigint
+      ) as some
     ) as ready
+    where p.priority is not null
   ),
   (
     select min((
