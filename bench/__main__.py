@@ -3,10 +3,11 @@
 import asyncio
 import sys
 
-from bench import add, cron, history, hooks, quick
+from bench import add, admin, cron, history, hooks, quick
 
 BENCHMARKS = {
     "add": add.main,
+    "admin": admin.main,
     "cron": cron.main,
     "history": history.main,
     "hooks": hooks.main,

@@ -53,7 +53,7 @@ async def serving(url: str, **options: Any) -> AsyncIterator[tuple[str, Door, Ad
     try:
         yield f"http://127.0.0.1:{port}/", door, app
     finally:
-        app.stop_streams()
+        app.pages.stop()
         server.should_exit = True
         await running
 

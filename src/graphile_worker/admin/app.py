@@ -86,8 +86,7 @@ class AdminApp:
             secret_was_generated=options.secret_was_generated,
         )
         pages = page_set(self.parts, options.auth)
-        self.stop_streams = pages.stop
-        self._close_pages = pages.aclose
+        self.pages = pages
         self.gate = Gate(
             [*self._api(), *options.more_endpoints, *pages.endpoints],
             GateOptions(
@@ -137,8 +136,8 @@ class AdminApp:
         ]
 
     async def _close(self) -> None:
-        self.stop_streams()
-        await self._close_pages()
+        self.pages.stop()
+        await self.pages.aclose()
         if self.parts.changing is not None:
             await self.parts.changing.aclose()
         await self.parts.reading.aclose()

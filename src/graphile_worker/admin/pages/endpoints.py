@@ -30,12 +30,14 @@ class PageSet:
     """Everything that the pages add to an application.
 
     Attributes:
+        site: what they have at hand.
         endpoints: all of them, more exact paths first.
         error_page: a problem as a page.
         stop: ends the streams of events at once; an embedded server waits for them otherwise.
         aclose: waits for readings under way.
     """
 
+    site: Site
     endpoints: tuple[Endpoint, ...]
     error_page: ErrorPage
     stop: Callable[[], None]
@@ -66,6 +68,7 @@ def page_set(parts: Parts, auth: AuthCallable) -> PageSet:
         return await static(request)
 
     return PageSet(
+        site=site,
         endpoints=(
             Endpoint(method="GET", path=STATIC, call=serve_file, needs=None, kind=Kind.PAGE),
             *(_endpoint(page, site) for page in pages(allowed)),
