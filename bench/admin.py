@@ -1,9 +1,9 @@
 """The admin pages over a million jobs: what each costs, and what looking at them costs.
 
-850,000 jobs scheduled or failed, 150,000 due, on a server of its own that was vacuumed. Each page is
-asked for eleven times, as a whole; the median counts. Then the samples that all viewers share are
-asked for as an open overview does it, for half a minute: the time they keep a connection busy, as a
-share of that, is to stay below a twentieth.
+850,000 jobs scheduled or failed, 150,000 due, on a server of its own that was vacuumed. Each page
+is asked for eleven times, as a whole; the median counts. Then the samples that all viewers share
+are asked for as an open overview does it, for half a minute: the time they keep a connection busy,
+as a share of that, is to stay below a twentieth.
 """
 
 import asyncio
@@ -39,7 +39,9 @@ select
   now() + case when n % 100 < 15 then -1 else 1 end * (n % 86400) * interval '1 second',
   case when n % 1000 < 2 and n % 100 < 15 then 25 when n % 100 = 50 then 3 else 0 end,
   25,
-  case when n % 1000 < 2 or n % 100 = 50 then 'TimeoutError: upstream ' || n % 7 || ' after 30 s' end,
+  case
+    when n % 1000 < 2 or n % 100 = 50 then 'TimeoutError: upstream ' || n % 7 || ' after 30 s'
+  end,
   case when n % 50 = 0 then 'key:' || n end
 from generate_series(1, {jobs}) n;
 """

@@ -254,6 +254,40 @@ async def test_a_viewer_sees_no_buttons_and_is_told_what_is_missing(gw_database:
         assert "it needs the permission delete" in refused.text
 
 
+async def test_what_was_done_and_which_secrets_were_seen_is_in_the_audit(gw_database: str) -> None:
+    async with sql(gw_database) as connection, browsing(gw_database) as client:
+        await connection.execute("""select graphile_worker.add_job('t', '{"token": "x"}')""")
+        await client.post("/jobs/1", data=MARK)
+        await answer(client, "/jobs/act?do=fail&id=1", reason="<b>because</b>")
+        page = (await client.get("/audit")).text
+        rows = re.findall(r'data-label="Action">([^<]*)<', page)
+        assert rows == ["fail", "reveal"]
+        assert "ids 1" in page
+        assert 'data-label="Changed">1<' in page
+        assert "<b>because" not in page
+
+
+async def test_queues_tasks_and_all_are_paused_and_resumed(gw_database: str) -> None:
+    async with sql(gw_database) as connection, browsing(gw_database) as client:
+        await connection.execute("select graphile_worker.add_job('mail', queue_name := 'q')")
+        done = await answer(client, "/pause?kind=queue&name=q")
+        assert "Queue q is paused." in done.text
+        owner = "select locked_by from graphile_worker._private_job_queues"
+        assert (await connection.fetchval(owner)).startswith("paused:")
+        assert "Paused" in (await client.get("/queues/q")).text
+        await answer(client, "/resume?kind=queue&name=q")
+        assert await connection.fetchval(owner) is None
+        question = (await client.get("/pause?kind=task&name=mail")).text
+        assert "Python workers leave task mail alone" in question
+        await answer(client, "/pause?kind=task&name=mail")
+        assert "Paused" in (await client.get("/tasks")).text
+        assert ">Resume…<" in (await client.get("/tasks/mail")).text
+        done = await answer(client, "/resume?kind=task&name=mail")
+        assert "Task mail goes on." in done.text
+        refused = await client.get("/pause?kind=odd&name=x")
+        assert refused.status_code == 400
+
+
 async def test_workers_are_unlocked_and_swept(gw_database: str) -> None:
     async with sql(gw_database) as connection, browsing(gw_database) as client:
         await fill(connection)

@@ -58,7 +58,7 @@ EMPTY = {
     "/workers": ("No worker seen", "graphile-worker run"),
     "/cron": ("No recurring jobs",),
     "/health": ("all in order",),
-    "/audit": ("log",),
+    "/audit": ("Nothing was done yet",),
 }
 
 
