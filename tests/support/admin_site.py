@@ -77,7 +77,7 @@ update graphile_worker._private_jobs set run_at = now() - interval '42 minutes',
 where task_id = (select id from graphile_worker._private_tasks where identifier = 'render_pdf');
 update graphile_worker._private_jobs set attempts = max_attempts, created_at = now() - interval '4 days',
   run_at = now() - (id % 50) * interval '1 minute' + interval '6 hours', updated_at = now() - interval '4 days',
-  last_error = case when id % 3 = 0 then E'TimeoutError: upstream 502 after 30 s\\n  File "/app/lib/crm.py", line 41, in call' else E'CardDeclined: insufficient funds for order ' || id || E'\\n  File "/app/tasks/billing.py", line 88, in charge_card\\n    await stripe.charge(order)' end
+  last_error = case when id % 3 = 0 then E'TimeoutError: upstream 502 after 30 s\\n  File "/app/lib/crm.py", line 41, in call' else E'PaymentDeclined: insufficient funds for order ' || id || E'\\n  File "/app/tasks/billing.py", line 88, in charge_card\\n    await stripe.charge(order)' end
 where id in (select id from graphile_worker._private_jobs where task_id in (select id from graphile_worker._private_tasks where identifier in ('charge_card', 'send_email')) order by id limit 30);
 update graphile_worker._private_jobs set attempts = 3, run_at = now() + (id % 9 + 1) * interval '1 minute', last_error = 'TimeoutError: upstream 502 after 30 s'
 where id in (select id from graphile_worker._private_jobs where task_id = (select id from graphile_worker._private_tasks where identifier = 'sync_crm') order by id limit 15);

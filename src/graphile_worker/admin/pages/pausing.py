@@ -44,7 +44,7 @@ async def pause(doing: Doing, given: Given) -> Told:
     """Do it."""
     kind, name = _pausable(given)
     await doing.changing.pause(doing.actor, _KINDS[kind], name)
-    return Told(text=f"{_called(kind, name).capitalize()} is paused.")
+    return Told(text=f"{_named(kind, name)} is paused.")
 
 
 async def ask_resume(v: View, _site: Site, given: Given) -> Question:
@@ -69,7 +69,7 @@ async def resume(doing: Doing, given: Given) -> Told:
     """Do it."""
     kind, name = _pausable(given)
     done = await doing.changing.resume(doing.actor, _KINDS[kind], name)
-    called = _called(kind, name).capitalize()
+    called = _named(kind, name)
     waits = getattr(done, "waits_for", [])
     if waits:
         return Told(text=f"{called} goes on when job {waits[0]} ends.")
@@ -94,6 +94,12 @@ def _pausable(given: Given) -> tuple[str, str]:
 
 def _called(kind: str, name: str) -> str:
     return "everything" if kind == "all" else f"{_KINDS[kind]} {name}"
+
+
+def _named(kind: str, name: str) -> str:
+    """The same at the beginning of a sentence; names keep their letters."""
+    called = _called(kind, name)
+    return called[:1].upper() + called[1:]
 
 
 def _seen(v: View, kind: str, name: str) -> str:
