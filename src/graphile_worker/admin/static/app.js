@@ -35,7 +35,7 @@ const frozen = (region) =>
   $("dialog[open]") ||
   $("[data-pick]:checked", region) ||
   $(".more[open]", region) ||
-  $("[data-filters][data-dirty]", region);
+  $("[data-filters][data-dirty]");
 let paused = false;
 let stopped = false; // signed out: nothing is asked any more
 let fetching = false;
@@ -289,7 +289,7 @@ document.addEventListener("change", ({ target }) => {
 });
 function mark() {
   const picked = $$("[data-pick]:checked");
-  $$("[data-pick]").forEach((box) => box.closest("tr").setAttribute("aria-selected", box.checked));
+  $$("[data-pick]").forEach((box) => box.closest("tr").classList.toggle("picked", box.checked));
   $$("[data-picked]").forEach((label) => (label.textContent = texts.picked.replace("{n}", picked.length)));
   const all = $("[data-pick-all]");
   if (all) all.indeterminate = picked.length > 0 && picked.length < $$("[data-pick]").length;
@@ -391,6 +391,8 @@ document.addEventListener("pointermove", ({ target, clientX }) => {
   $(".tip", chart).textContent = said.join(" · ");
 });
 
+const fold = $(".fold");
+if (fold && matchMedia("(min-width: 901px)").matches) fold.open = true;
 mark();
 connect();
 root.dataset.script = "on";
