@@ -10,6 +10,8 @@ import pytest
 from support.admin_app import admin
 from support.running import sql, until
 
+from graphile_worker import WorkerUtils
+
 V1 = "/api/v1"
 NOWHERE = "postgres://nobody@127.0.0.1:1/none"
 """Nobody answers there: what is refused before is refused without a database."""
@@ -290,6 +292,17 @@ async def test_the_rest_of_the_reads_answer(gw_database: str) -> None:
         assert (await client.get("/readyz")).status_code == 200
         metrics = (await client.get("/metrics")).text
     assert 'graphile_worker_jobs{schema="graphile_worker",state="ready"} 1' in metrics
+
+
+async def test_what_was_is_told_where_it_is_kept(gw_database: str) -> None:
+    async with admin(gw_database) as client:
+        none = (await client.get(f"{V1}/series")).json()
+        assert none == {"is_kept": False, "samples": [], "work": []}
+        assert (await client.get(f"{V1}/jobs/1/attempts")).json() == []
+        async with WorkerUtils.connect(gw_database) as utils:
+            await utils.history.install()
+        kept = (await client.get(f"{V1}/series?range=24h&task=t")).json()
+        assert kept["is_kept"] is True
 
 
 async def test_upkeep(gw_database: str) -> None:

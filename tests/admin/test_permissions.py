@@ -29,7 +29,16 @@ NEEDS: dict[tuple[str, str], set[str]] = {
         ("GET", f"{V1}/{path}"): {"view"}
         for path in (
             *("status", "overview", "jobs", "jobs/count", "jobs/1", "failures", "tasks"),
-            *("tasks/t", "queues", "queues/q", "workers", "cron", "health"),
+            *(
+                "jobs/1/attempts",
+                "series",
+                "tasks/t",
+                "queues",
+                "queues/q",
+                "workers",
+                "cron",
+                "health",
+            ),
             *("suggest?field=task", "operations", "operations/0", "paused", "openapi.json"),
         )
     },

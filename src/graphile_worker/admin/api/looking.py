@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -24,9 +25,19 @@ from graphile_worker.admin.web.permissions import Identity
 from graphile_worker.admin.web.problems import missing
 from graphile_worker.admin.web.requests import converted, json_answer, query_of
 from graphile_worker.queries.admin_jobs import JobRow
+from graphile_worker.queries.history import JobRun
 from graphile_worker.runtime.version import VERSION
 
 _VIEW = ("view",)
+_RANGES = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+_POINTS = 120
+"""Of a series."""
 _DIGITS = 19
 """Of the largest id."""
 
@@ -53,6 +64,14 @@ class Looking:
                 query=shapes.RevealQuery,
                 answers=Any,
                 needs=("view_payload",),
+            ),
+            _get("jobs/{id}/attempts", self._attempts, "Its attempts", answers=list[JobRun]),
+            _get(
+                "series",
+                self._series,
+                "What was, as far as history is kept",
+                query=shapes.SeriesQuery,
+                answers=shapes.Series,
             ),
             _get(
                 "failures",
@@ -160,6 +179,22 @@ class Looking:
             raise _gone(job_id)
         headers = {"Content-Disposition": f'attachment; filename="job-{job_id}.json"'}
         return Response(payload.text.encode(), 200, headers, media_type="application/json")
+
+    async def _attempts(self, request: Request, _identity: Identity) -> Response:
+        query_of(request, shapes.Nothing)
+        return json_answer(await self._reading.past.attempts(id_of(request)))
+
+    async def _series(self, request: Request, _identity: Identity) -> Response:
+        query = query_of(request, shapes.SeriesQuery)
+        past, since = self._reading.past, _RANGES[query.range]
+        step = max(timedelta(minutes=1), since / _POINTS)
+        return json_answer(
+            shapes.Series(
+                is_kept=await past.status() is not None,
+                samples=[] if query.task else await past.samples(since, step),
+                work=await past.periods(since, query.task or None),
+            )
+        )
 
     async def _failures(self, request: Request, _identity: Identity) -> Response:
         query = query_of(request, shapes.FailuresQuery)

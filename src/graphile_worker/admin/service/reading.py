@@ -23,6 +23,7 @@ from graphile_worker.admin.service.job_page import (
     shown_rows,
     without_big_payload,
 )
+from graphile_worker.admin.service.past import Past
 from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.service.samples import Sampled
 from graphile_worker.admin.service.sampling import read_figures, read_pulse
@@ -75,6 +76,7 @@ class Reading:
         self._sessions = sessions
         self._schema = sessions.schema
         self._options = options
+        self.past = Past(sessions, options.redactor)
         self.figures: Sampled[Figures] = Sampled(partial(read_figures, sessions), every=10.0)
         self.pulse: Sampled[Pulse] = Sampled(partial(read_pulse, sessions), every=2.0)
 
