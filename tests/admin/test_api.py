@@ -253,7 +253,7 @@ async def test_failures_by_kind(gw_database: str) -> None:
     async with admin(gw_database) as client:
         found = (await client.get(f"{V1}/failures")).json()
         [kind] = found["kinds"]
-        assert (kind["fingerprint"], kind["failed"], kind["retrying"]) == ("no disk #", 3, 1)
+        assert (kind["title"], kind["failed"], kind["retrying"]) == ("no disk #", 3, 1)
         assert (found["searched"], found["is_complete"], kind["ids"]) == (4, True, [4, 3, 2, 1])
         page = await client.get(f"{V1}/jobs", params={"fingerprint": kind["fingerprint"]})
         assert len(page.json()["rows"]) == 4

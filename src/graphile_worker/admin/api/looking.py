@@ -20,6 +20,7 @@ from graphile_worker.admin.service.groups import TaskCounts
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.job_details import JobDetails
 from graphile_worker.admin.service.job_page import Count, JobPage
+from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.web.endpoint import Described, Endpoint, require
 from graphile_worker.admin.web.permissions import Identity
 from graphile_worker.admin.web.problems import missing
@@ -147,7 +148,7 @@ class Looking:
     async def _jobs(self, request: Request, identity: Identity) -> Response:
         query = query_of(request, shapes.JobsQuery)
         with_payloads = query.fields == "payload"
-        wanted = filter_from(query, identity)
+        wanted = filter_from(query, identity, self._reading.redactor)
         if with_payloads:
             require(identity, "view_payload")
         page = await self._reading.jobs(
@@ -156,7 +157,8 @@ class Looking:
         return json_answer(page)
 
     async def _count(self, request: Request, identity: Identity) -> Response:
-        wanted = filter_from(query_of(request, shapes.FilterQuery), identity)
+        query = query_of(request, shapes.FilterQuery)
+        wanted = filter_from(query, identity, self._reading.redactor)
         return json_answer(await self._reading.count(wanted))
 
     async def _job(self, request: Request, identity: Identity) -> Response:
@@ -257,7 +259,7 @@ class Looking:
 
     async def _export(self, request: Request, identity: Identity) -> Response:
         query = query_of(request, shapes.ExportQuery)
-        wanted = filter_from(query, identity)
+        wanted = filter_from(query, identity, self._reading.redactor)
         shows = "view_payload" in identity.permissions
         await self._parts.audit.tell(identity.name, "export", {"filter": wanted.fields})
         return StreamingResponse(
@@ -277,7 +279,7 @@ class Looking:
             await self._parts.audit.tell(identity.name, "reveal", {"ids": [job_id]})
 
 
-def filter_from(query: shapes.FilterQuery, identity: Identity) -> JobFilter:
+def filter_from(query: shapes.FilterQuery, identity: Identity, redactor: Redactor) -> JobFilter:
     """The filter in parameters; who may not see payloads may not search them either.
 
     Raises:
@@ -287,10 +289,10 @@ def filter_from(query: shapes.FilterQuery, identity: Identity) -> JobFilter:
     fields: Mapping[str, str] = {
         name: getattr(query, name) for name in shapes.FilterQuery.__struct_fields__
     }
-    return checked_filter(fields, identity)
+    return checked_filter(fields, identity, redactor)
 
 
-def checked_filter(fields: Mapping[str, str], identity: Identity) -> JobFilter:
+def checked_filter(fields: Mapping[str, str], identity: Identity, redactor: Redactor) -> JobFilter:
     """The same with the fields as they are; see `filter_from`."""
     unknown = sorted(fields.keys() - set(shapes.FilterQuery.__struct_fields__))
     if unknown:
@@ -298,6 +300,8 @@ def checked_filter(fields: Mapping[str, str], identity: Identity) -> JobFilter:
     wanted = parse_filter(fields)
     if {"payload", "q"} & wanted.fields.keys():
         require(identity, "view_payload")
+    if any(redactor.is_secret(step) for step in wanted.wanted.payload_path or ()):
+        require(identity, "reveal_payload")  # who may ask whether it is 42 is told what it is
     return wanted
 
 
