@@ -318,8 +318,27 @@ async def test_upkeep(gw_database: str) -> None:
         assert swept.json()["dry_run"] is True
         await client.post(f"{V1}/workers/unlock", json={"workers": ["w"]})
         assert (await client.get(f"{V1}/jobs/2")).json()["row"]["locked_by"] is None
-        actions = [entry["action"] for entry in (await client.get(f"{V1}/audit")).json()]
+        audit = (await client.get(f"{V1}/audit")).json()
+        actions = [entry["action"] for entry in audit["entries"]]
     assert actions == ["unlock", "migrate", "cleanup"]
+
+
+async def test_the_audit_is_kept_where_it_is_wanted(gw_database: str) -> None:
+    async with admin(gw_database, keep_audit=True) as client:
+        assert (await client.get(f"{V1}/audit")).json() == {"entries": [], "is_kept": False}
+        for task in ("a\u0000b", "c"):
+            await client.post(f"{V1}/jobs/remove-by-key", json={"key": task})
+        await client.post(f"{V1}/jobs", json={"task": "c"})
+    async with admin(gw_database) as client:  # another process
+        await client.post(f"{V1}/everything/pause")
+        page = (await client.get(f"{V1}/audit?limit=2")).json()
+        assert page["is_kept"] is True
+        assert [entry["action"] for entry in page["entries"]] == ["pause", "enqueue"]
+        last = page["entries"][-1]["id"]
+        more = (await client.get(f"{V1}/audit?before={last}")).json()["entries"]
+        assert [entry["target"] for entry in more] == [{"key": "c"}]
+    async with admin(gw_database, read_only=True) as client:
+        assert len((await client.get(f"{V1}/audit")).json()["entries"]) == 3
 
 
 async def test_a_database_that_is_away_is_a_problem_and_not_a_crash() -> None:

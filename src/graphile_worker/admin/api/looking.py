@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from graphile_worker.admin.api import shapes
 from graphile_worker.admin.parts import Parts
-from graphile_worker.admin.service.audit import AuditEntry
+from graphile_worker.admin.service.audit import AuditPage
 from graphile_worker.admin.service.crons import CronEntry
 from graphile_worker.admin.service.failures import Failures
 from graphile_worker.admin.service.filters import JobFilter, filter_of, parse_filter
@@ -91,9 +91,9 @@ class Looking:
             _get(
                 "audit",
                 self._audit,
-                "Who did what, as this process has seen it",
-                query=shapes.LimitQuery,
-                answers=list[AuditEntry],
+                "Who did what",
+                query=shapes.AuditQuery,
+                answers=AuditPage,
                 needs=("audit",),
             ),
             _get(
@@ -250,8 +250,9 @@ class Looking:
         return json_answer(await self._reading.health())
 
     async def _audit(self, request: Request, _identity: Identity) -> Response:
-        limit = query_of(request, shapes.LimitQuery).limit
-        return json_answer(self._parts.audit.recent()[:limit])
+        query = query_of(request, shapes.AuditQuery)
+        page = await self._parts.audit.page(limit=query.limit, before=query.before)
+        return json_answer(page)
 
     async def _suggest(self, request: Request, _identity: Identity) -> Response:
         query = query_of(request, shapes.SuggestQuery)

@@ -87,10 +87,11 @@ class SuggestQuery(Query, frozen=True):
     q: Text = ""
 
 
-class LimitQuery(Query, frozen=True):
-    """How many."""
+class AuditQuery(Query, frozen=True):
+    """A page of the audit."""
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    before: Id | None = None
 
 
 class Nothing(Query, frozen=True):
