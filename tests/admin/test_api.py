@@ -10,6 +10,8 @@ import pytest
 from support.admin_app import admin
 from support.running import sql, until
 
+from graphile_worker import WorkerUtils
+
 V1 = "/api/v1"
 NOWHERE = "postgres://nobody@127.0.0.1:1/none"
 """Nobody answers there: what is refused before is refused without a database."""
@@ -251,7 +253,7 @@ async def test_failures_by_kind(gw_database: str) -> None:
     async with admin(gw_database) as client:
         found = (await client.get(f"{V1}/failures")).json()
         [kind] = found["kinds"]
-        assert (kind["fingerprint"], kind["failed"], kind["retrying"]) == ("no disk #", 3, 1)
+        assert (kind["title"], kind["failed"], kind["retrying"]) == ("no disk #", 3, 1)
         assert (found["searched"], found["is_complete"], kind["ids"]) == (4, True, [4, 3, 2, 1])
         page = await client.get(f"{V1}/jobs", params={"fingerprint": kind["fingerprint"]})
         assert len(page.json()["rows"]) == 4
@@ -292,6 +294,17 @@ async def test_the_rest_of_the_reads_answer(gw_database: str) -> None:
     assert 'graphile_worker_jobs{schema="graphile_worker",state="ready"} 1' in metrics
 
 
+async def test_what_was_is_told_where_it_is_kept(gw_database: str) -> None:
+    async with admin(gw_database) as client:
+        none = (await client.get(f"{V1}/series")).json()
+        assert none == {"is_kept": False, "samples": [], "work": []}
+        assert (await client.get(f"{V1}/jobs/1/attempts")).json() == []
+        async with WorkerUtils.connect(gw_database) as utils:
+            await utils.history.install()
+        kept = (await client.get(f"{V1}/series?range=24h&task=t")).json()
+        assert kept["is_kept"] is True
+
+
 async def test_upkeep(gw_database: str) -> None:
     await add(gw_database, 2)
     await change(gw_database, "attempts = 25", "id = 1")
@@ -305,8 +318,27 @@ async def test_upkeep(gw_database: str) -> None:
         assert swept.json()["dry_run"] is True
         await client.post(f"{V1}/workers/unlock", json={"workers": ["w"]})
         assert (await client.get(f"{V1}/jobs/2")).json()["row"]["locked_by"] is None
-        actions = [entry["action"] for entry in (await client.get(f"{V1}/audit")).json()]
+        audit = (await client.get(f"{V1}/audit")).json()
+        actions = [entry["action"] for entry in audit["entries"]]
     assert actions == ["unlock", "migrate", "cleanup"]
+
+
+async def test_the_audit_is_kept_where_it_is_wanted(gw_database: str) -> None:
+    async with admin(gw_database, keep_audit=True) as client:
+        assert (await client.get(f"{V1}/audit")).json() == {"entries": [], "is_kept": False}
+        for task in ("a\u0000b", "c"):
+            await client.post(f"{V1}/jobs/remove-by-key", json={"key": task})
+        await client.post(f"{V1}/jobs", json={"task": "c"})
+    async with admin(gw_database) as client:  # another process
+        await client.post(f"{V1}/everything/pause")
+        page = (await client.get(f"{V1}/audit?limit=2")).json()
+        assert page["is_kept"] is True
+        assert [entry["action"] for entry in page["entries"]] == ["pause", "enqueue"]
+        last = page["entries"][-1]["id"]
+        more = (await client.get(f"{V1}/audit?before={last}")).json()["entries"]
+        assert [entry["target"] for entry in more] == [{"key": "c"}]
+    async with admin(gw_database, read_only=True) as client:
+        assert len((await client.get(f"{V1}/audit")).json()["entries"]) == 3
 
 
 async def test_a_database_that_is_away_is_a_problem_and_not_a_crash() -> None:

@@ -71,12 +71,15 @@ async def test_it_is_mounted_under_a_prefix(gw_database: str, host: Any) -> None
         )
         assert started.headers["location"].startswith(f"http://admin.test{PATH}/api/v1/operations/")
         assert (await client.get(f"{PATH}/healthz")).text == "ok\n"
+        assert (await client.get("/healthz")).status_code == 404
+        assert (await client.get(f"{PATH}/api/v1/nothing")).json()["status"] == 404
+        if host is in_django:  # there Django answers for everything else
+            await app.aclose()
+            return
         slash = await client.get(PATH)
         assert slash.is_redirect
         assert slash.next_request is not None
         assert str(slash.next_request.url) == f"http://admin.test{PATH}/"
-        assert (await client.get("/healthz")).status_code == 404
-        assert (await client.get(f"{PATH}/api/v1/nothing")).json()["status"] == 404
     await app.aclose()
 
 

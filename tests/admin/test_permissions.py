@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from support.admin_app import admin, asked, endpoints_of
+from support.running import sql
 
 from graphile_worker import ConfigurationError
 from graphile_worker.admin import (
@@ -29,7 +30,16 @@ NEEDS: dict[tuple[str, str], set[str]] = {
         ("GET", f"{V1}/{path}"): {"view"}
         for path in (
             *("status", "overview", "jobs", "jobs/count", "jobs/1", "failures", "tasks"),
-            *("tasks/t", "queues", "queues/q", "workers", "cron", "health"),
+            *(
+                "jobs/1/attempts",
+                "series",
+                "tasks/t",
+                "queues",
+                "queues/q",
+                "workers",
+                "cron",
+                "health",
+            ),
             *("suggest?field=task", "operations", "operations/0", "paused", "openapi.json"),
         )
     },
@@ -204,9 +214,26 @@ async def test_secrets_are_revealed_to_those_who_may_and_it_is_written_down(
             assert is_refused(await client.get(f"{V1}/{path}?reveal=true"))
             who.permissions = set(PERMISSIONS)
             assert "hunter2" in (await client.get(f"{V1}/{path}?reveal=true")).text
-        audit = (await client.get(f"{V1}/audit")).json()
+        audit = (await client.get(f"{V1}/audit")).json()["entries"]
     assert [entry["action"] for entry in audit[:2]] == ["reveal", "reveal"]
     assert audit[0]["actor"].startswith("only-")
+
+
+async def test_secrets_are_not_found_out_by_asking(gw_database: str) -> None:
+    who = Only()
+    async with admin(gw_database, auth=who) as client:
+        who.permissions = {"view", "view_payload"}
+        assert is_refused(await client.get(f"{V1}/jobs?payload=user.password=a"))
+        assert (await client.get(f"{V1}/jobs?payload=user.id=1")).status_code == 200
+        async with sql(gw_database) as connection:
+            await connection.execute("select graphile_worker.add_job('t')")
+            await connection.execute(
+                "update graphile_worker._private_jobs"
+                " set attempts = 25, last_error = 'no: password=hunter2'"
+            )
+        answers = [await client.get(f"{V1}/{path}") for path in ("failures", "jobs", "jobs/1")]
+        answers.append(await client.get("/api/jobs"))
+    assert not [answer for answer in answers if "hunter2" in answer.text]
 
 
 async def test_roles_grow() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from support.admin import Service, service
@@ -181,7 +182,7 @@ FILTERS = {
     "created=..-1h": {16},
     "run=+1d": {17},
     "q=SHIPPING": {18},
-    "fingerprint=Timeout after # s for #uuid": {19},
+    f"fingerprint={sha256(b'Timeout after # s for #uuid').hexdigest()}": {19},
 }
 
 

@@ -18,6 +18,7 @@ from graphile_worker.admin.api.rust import RustRoutes
 from graphile_worker.admin.pages.endpoints import page_set
 from graphile_worker.admin.parts import Parts
 from graphile_worker.admin.service.audit import Audit, OnAction
+from graphile_worker.admin.service.audit_table import AuditTable
 from graphile_worker.admin.service.changing import Changing
 from graphile_worker.admin.service.plain import PlainReading
 from graphile_worker.admin.service.reading import Reading, ReadingOptions
@@ -51,6 +52,7 @@ class AppOptions:
     crontabs: tuple[Any, ...] = ()
     redactor: Redactor = field(default_factory=Redactor)
     on_action: OnAction | None = None
+    keep_audit: bool = False
     hooks: HookRegistry | None = None
     origin: str | None = None
     hosts: frozenset[str] | None = None
@@ -68,7 +70,8 @@ class AdminApp:
 
     def __init__(self, sessions: Sessions, options: AppOptions) -> None:
         self._sessions = sessions
-        audit = Audit(options.on_action)
+        table = AuditTable(sessions, makes_table=options.keep_audit and not options.read_only)
+        audit = Audit(options.on_action, table, writes=not options.read_only)
         reading = Reading(
             sessions, ReadingOptions(redactor=options.redactor, crontabs=options.crontabs)
         )
@@ -164,6 +167,7 @@ def create_admin_app(  # noqa: PLR0913 (options by name, as WorkerOptions has th
     crons: AnyCron | Iterable[object] = (),
     redact: Iterable[str] = (),
     on_action: OnAction | None = None,
+    keep_audit: bool = False,
     hooks: HookRegistry | None = None,
     origin: str | None = None,
     max_pg_conn: int = 4,
@@ -187,6 +191,8 @@ def create_admin_app(  # noqa: PLR0913 (options by name, as WorkerOptions has th
         redact: names of keys, beside those that are hidden anyway, whose values are hidden in
             payloads and errors.
         on_action: told of everything that somebody did, after it was done.
+        keep_audit: keep that in the database too, in the side table `_gwx_audit`, made with
+            the first entry; where it is there, it is used in any case.
         hooks: asked about jobs that are added.
         origin: the scheme and host under which browsers reach this (`https://admin.example.com`),
             where a proxy does not pass them on.
@@ -214,6 +220,7 @@ def create_admin_app(  # noqa: PLR0913 (options by name, as WorkerOptions has th
         crontabs=tuple(built(parsed(crons))),
         redactor=Redactor(redact),
         on_action=on_action,
+        keep_audit=keep_audit,
         hooks=hooks,
         origin=origin,
     )
@@ -231,6 +238,7 @@ def standalone_app(  # noqa: PLR0913 (the command's options)
     crons: AnyCron | Iterable[object],
     max_pg_conn: int,
     secret_was_generated: bool,
+    keep_audit: bool,
 ) -> AdminApp:
     """The application of `graphile-worker admin`; see `create_admin_app`.
 
@@ -246,6 +254,7 @@ def standalone_app(  # noqa: PLR0913 (the command's options)
         crons: entries to show.
         max_pg_conn: the most connections it opens.
         secret_was_generated: whether the secret of `auth` was made up.
+        keep_audit: keep the audit in the database.
     """
     opener, owned = _opener(url, max_pg_conn=max_pg_conn, prepared_statements=True)
     options = AppOptions(
@@ -256,6 +265,7 @@ def standalone_app(  # noqa: PLR0913 (the command's options)
         hosts=LOOPBACK if sign_in is None else None,
         more_endpoints=() if sign_in is None else (sign_in.endpoint(),),
         secret_was_generated=secret_was_generated,
+        keep_audit=keep_audit,
     )
     return AdminApp(Sessions(opener, Schema(schema), owned=owned), options)
 

@@ -77,6 +77,7 @@ class _Access:
 @click.option("--read-only", is_flag=True, help="Nobody may change anything.")
 @click.option("--environment", metavar="NAME", default="", help="Shown in the page.")
 @click.option("--crontab", metavar="FILE", help="Entries to show, and to run by hand.")
+@click.option("--keep-audit", is_flag=True, help="Keep who did what in the database.")
 @click.option("--log-level", type=click.Choice(LEVELS), help="On stderr. [default: info]")
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:
@@ -116,6 +117,7 @@ async def _serve(settings: Settings, address: ListenAddress, options: dict[str, 
         crons=read_crontab(options["crontab"]) if options["crontab"] else (),
         max_pg_conn=settings.max_connections,
         secret_was_generated=access.generated,
+        keep_audit=options["keep_audit"],
     )
     await app.parts.reading.ready()
     listening = listen(address)

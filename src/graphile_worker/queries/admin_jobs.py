@@ -69,6 +69,7 @@ class Wanted:
     run_from: Moment = ANY_TIME
     run_to: Moment = ANY_TIME
     fingerprint: str | None = None
+    """The digest of a kind of errors."""
     search: str | None = None
     """Text anywhere in id, key, task, queue, owner, error or payload."""
 

@@ -47,6 +47,7 @@ class Acting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._redactor = parts.reading.redactor
         self._once = Idempotency().once
 
     def endpoints(self) -> list[Endpoint]:
@@ -171,7 +172,7 @@ class Acting:
     async def _preview(self, request: Request, identity: Identity) -> Response:
         body = await body_of(request, shapes.ActionBody)
         require(identity, PERMISSION_OF[_act(body).action])
-        wanted = checked_filter(body.filter or {}, identity)
+        wanted = checked_filter(body.filter or {}, identity, self._redactor)
         found = await self._parts.reading.preview(wanted)
         return json_answer(found)
 
@@ -197,7 +198,7 @@ class Acting:
         require(identity, PERMISSION_OF[act.action])
         if body.filter is None or body.ids is not None or body.dry_run:
             raise invalid("give a filter ({} is all jobs); for single jobs there is jobs/actions")
-        wanted = checked_filter(body.filter, identity)
+        wanted = checked_filter(body.filter, identity, self._redactor)
         operation = await self._acting().start(identity.name, act, wanted, newest_id=body.newest_id)
         headers = {"Location": str(request.url) + "/" + operation.id}
         return json_answer(shapes.Operation.of(operation), 202, headers)

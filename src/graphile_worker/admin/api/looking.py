@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from graphile_worker.admin.api import shapes
 from graphile_worker.admin.parts import Parts
-from graphile_worker.admin.service.audit import AuditEntry
+from graphile_worker.admin.service.audit import AuditPage
 from graphile_worker.admin.service.crons import CronEntry
 from graphile_worker.admin.service.failures import Failures
 from graphile_worker.admin.service.filters import JobFilter, filter_of, parse_filter
@@ -19,14 +20,25 @@ from graphile_worker.admin.service.groups import TaskCounts
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.job_details import JobDetails
 from graphile_worker.admin.service.job_page import Count, JobPage
+from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.web.endpoint import Described, Endpoint, require
 from graphile_worker.admin.web.permissions import Identity
 from graphile_worker.admin.web.problems import missing
 from graphile_worker.admin.web.requests import converted, json_answer, query_of
 from graphile_worker.queries.admin_jobs import JobRow
+from graphile_worker.queries.history import JobRun
 from graphile_worker.runtime.version import VERSION
 
 _VIEW = ("view",)
+_RANGES = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+_POINTS = 120
+"""Of a series."""
 _DIGITS = 19
 """Of the largest id."""
 
@@ -54,6 +66,14 @@ class Looking:
                 answers=Any,
                 needs=("view_payload",),
             ),
+            _get("jobs/{id}/attempts", self._attempts, "Its attempts", answers=list[JobRun]),
+            _get(
+                "series",
+                self._series,
+                "What was, as far as history is kept",
+                query=shapes.SeriesQuery,
+                answers=shapes.Series,
+            ),
             _get(
                 "failures",
                 self._failures,
@@ -71,9 +91,9 @@ class Looking:
             _get(
                 "audit",
                 self._audit,
-                "Who did what, as this process has seen it",
-                query=shapes.LimitQuery,
-                answers=list[AuditEntry],
+                "Who did what",
+                query=shapes.AuditQuery,
+                answers=AuditPage,
                 needs=("audit",),
             ),
             _get(
@@ -128,7 +148,7 @@ class Looking:
     async def _jobs(self, request: Request, identity: Identity) -> Response:
         query = query_of(request, shapes.JobsQuery)
         with_payloads = query.fields == "payload"
-        wanted = filter_from(query, identity)
+        wanted = filter_from(query, identity, self._reading.redactor)
         if with_payloads:
             require(identity, "view_payload")
         page = await self._reading.jobs(
@@ -137,7 +157,8 @@ class Looking:
         return json_answer(page)
 
     async def _count(self, request: Request, identity: Identity) -> Response:
-        wanted = filter_from(query_of(request, shapes.FilterQuery), identity)
+        query = query_of(request, shapes.FilterQuery)
+        wanted = filter_from(query, identity, self._reading.redactor)
         return json_answer(await self._reading.count(wanted))
 
     async def _job(self, request: Request, identity: Identity) -> Response:
@@ -160,6 +181,22 @@ class Looking:
             raise _gone(job_id)
         headers = {"Content-Disposition": f'attachment; filename="job-{job_id}.json"'}
         return Response(payload.text.encode(), 200, headers, media_type="application/json")
+
+    async def _attempts(self, request: Request, _identity: Identity) -> Response:
+        query_of(request, shapes.Nothing)
+        return json_answer(await self._reading.past.attempts(id_of(request)))
+
+    async def _series(self, request: Request, _identity: Identity) -> Response:
+        query = query_of(request, shapes.SeriesQuery)
+        past, since = self._reading.past, _RANGES[query.range]
+        step = max(timedelta(minutes=1), since / _POINTS)
+        return json_answer(
+            shapes.Series(
+                is_kept=await past.status() is not None,
+                samples=[] if query.task else await past.samples(since, step),
+                work=await past.periods(since, query.task or None),
+            )
+        )
 
     async def _failures(self, request: Request, _identity: Identity) -> Response:
         query = query_of(request, shapes.FailuresQuery)
@@ -213,8 +250,9 @@ class Looking:
         return json_answer(await self._reading.health())
 
     async def _audit(self, request: Request, _identity: Identity) -> Response:
-        limit = query_of(request, shapes.LimitQuery).limit
-        return json_answer(self._parts.audit.recent()[:limit])
+        query = query_of(request, shapes.AuditQuery)
+        page = await self._parts.audit.page(limit=query.limit, before=query.before)
+        return json_answer(page)
 
     async def _suggest(self, request: Request, _identity: Identity) -> Response:
         query = query_of(request, shapes.SuggestQuery)
@@ -222,7 +260,7 @@ class Looking:
 
     async def _export(self, request: Request, identity: Identity) -> Response:
         query = query_of(request, shapes.ExportQuery)
-        wanted = filter_from(query, identity)
+        wanted = filter_from(query, identity, self._reading.redactor)
         shows = "view_payload" in identity.permissions
         await self._parts.audit.tell(identity.name, "export", {"filter": wanted.fields})
         return StreamingResponse(
@@ -242,7 +280,7 @@ class Looking:
             await self._parts.audit.tell(identity.name, "reveal", {"ids": [job_id]})
 
 
-def filter_from(query: shapes.FilterQuery, identity: Identity) -> JobFilter:
+def filter_from(query: shapes.FilterQuery, identity: Identity, redactor: Redactor) -> JobFilter:
     """The filter in parameters; who may not see payloads may not search them either.
 
     Raises:
@@ -252,10 +290,10 @@ def filter_from(query: shapes.FilterQuery, identity: Identity) -> JobFilter:
     fields: Mapping[str, str] = {
         name: getattr(query, name) for name in shapes.FilterQuery.__struct_fields__
     }
-    return checked_filter(fields, identity)
+    return checked_filter(fields, identity, redactor)
 
 
-def checked_filter(fields: Mapping[str, str], identity: Identity) -> JobFilter:
+def checked_filter(fields: Mapping[str, str], identity: Identity, redactor: Redactor) -> JobFilter:
     """The same with the fields as they are; see `filter_from`."""
     unknown = sorted(fields.keys() - set(shapes.FilterQuery.__struct_fields__))
     if unknown:
@@ -263,6 +301,8 @@ def checked_filter(fields: Mapping[str, str], identity: Identity) -> JobFilter:
     wanted = parse_filter(fields)
     if {"payload", "q"} & wanted.fields.keys():
         require(identity, "view_payload")
+    if any(redactor.is_secret(step) for step in wanted.wanted.payload_path or ()):
+        require(identity, "reveal_payload")  # who may ask whether it is 42 is told what it is
     return wanted
 
 

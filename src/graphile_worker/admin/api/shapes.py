@@ -14,6 +14,7 @@ from graphile_worker.admin.service.fleet import FleetMember
 from graphile_worker.admin.service.groups import Counts, QueueCounts, TaskCounts
 from graphile_worker.admin.service.job_page import JobPage
 from graphile_worker.admin.web.requests import Body, Query
+from graphile_worker.client.operations.history import Period, SamplePoint
 from graphile_worker.queries.admin_samples import Holder, Pulse
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -71,6 +72,14 @@ class FailuresQuery(Query, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=200)] = 100
 
 
+class SeriesQuery(Query, frozen=True):
+    """Which stretch of the past."""
+
+    task: Text = ""
+    """Only its work; the queue as a whole has no tasks."""
+    range: Literal["15m", "1h", "24h", "7d", "30d"] = "1h"
+
+
 class SuggestQuery(Query, frozen=True):
     """Which values."""
 
@@ -78,10 +87,11 @@ class SuggestQuery(Query, frozen=True):
     q: Text = ""
 
 
-class LimitQuery(Query, frozen=True):
-    """How many."""
+class AuditQuery(Query, frozen=True):
+    """A page of the audit."""
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    before: Id | None = None
 
 
 class Nothing(Query, frozen=True):
@@ -214,6 +224,17 @@ class Operation(msgspec.Struct, frozen=True):
             action=operation.act.action.value,
             **{name: getattr(operation, name) for name in names},
         )
+
+
+class Series(msgspec.Struct, frozen=True):
+    """What was, as far as it is kept."""
+
+    is_kept: bool
+    """Whether history is installed."""
+    samples: list[SamplePoint]
+    """How the queue stood, and what went through it; empty for a task."""
+    work: list[Period]
+    """What Python workers did in each minute, hour or day."""
 
 
 class QueueDetails(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +20,9 @@ class FailureKind:
 
     task: str
     fingerprint: str
-    """Goes into a filter as it is; of the error before secrets were taken out."""
+    """What the kind is called in filters: a digest, since errors may hold secrets."""
     title: str
-    """The same for people: without secrets."""
+    """What its errors have in common, without secrets."""
     failed: int
     """Of them for good."""
     retrying: int
@@ -66,7 +67,7 @@ def _kind(group: FailureGroup, redactor: Redactor) -> FailureKind:
             by_hour[HOURS - 1 - int(seconds // 3_600)] += 1
     return FailureKind(
         task=group.task,
-        fingerprint=group.fingerprint,
+        fingerprint=hashlib.sha256(group.fingerprint.encode()).hexdigest(),
         title=redactor.error(group.fingerprint).text,
         failed=group.failed,
         retrying=group.retrying,

@@ -35,7 +35,13 @@ and (
   ($23::timestamptz is null and $24::double precision is null)
   or j.run_at < coalesce($23::timestamptz, now() + $24::double precision * interval '1 second')
 )
-and ($25::text is null or (j.attempts > 0 and :FINGERPRINT = $25::text))
+and (
+  $25::text is null
+  or (
+    j.attempts > 0
+    and encode(sha256(convert_to(:FINGERPRINT, 'UTF8')), 'hex') = $25::text
+  )
+)
 and (
   $26::text is null
   or strpos(lower(pg_catalog.concat_ws(

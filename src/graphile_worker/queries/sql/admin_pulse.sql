@@ -35,7 +35,7 @@ select
         where j.is_available = true and j.priority = p.priority and j.run_at <= now()
         order by j.run_at
         limit $2::bigint
-      ) as some
+      ) as due
     ) as ready
     where p.priority is not null
   ),
