@@ -1,4 +1,4 @@
-"""Who did what: as far as this process remembers it."""
+"""Who did what: of all processes where it is kept, else as far as this one remembers."""
 
 from __future__ import annotations
 
@@ -9,37 +9,44 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graphile_worker.admin.pages import words
+from graphile_worker.admin.pages.messages import trouble
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer
-from graphile_worker.admin.service.audit import KEPT, AuditEntry
+from graphile_worker.admin.service.audit import AuditEntry
+from graphile_worker.errors import DatabaseError
 
 _SIZE: Final = 100
+_DIGITS: Final = 19
 _SHOWN: Final = 300
 """Characters of what something was done to."""
 _COUNTS: Final = ("requested", "changed", "skipped")
 
 
 async def audit(request: Request, site: Site, viewer: Viewer) -> Response:
-    """`GET /audit?from=`, a page of it."""
+    """`GET /audit?before=`, a page of it."""
     v = await site.view(request, viewer)
-    entries = site.audit.recent()
-    start = _start(request.query_params.get("from", ""))
-    page = entries[start : start + _SIZE]
-    more = start + _SIZE < len(entries)
+    try:
+        page = await site.audit.page(limit=_SIZE, before=_number(request.query_params))
+    except DatabaseError as error:
+        return trouble(request, v, error)
+    more = page.is_kept and len(page.entries) == _SIZE
     return render(
         request,
         "audit.html",
         v,
         title="Audit",
         section="audit",
-        entries=[_row(entry) for entry in page],
+        entries=[_row(entry) for entry in page.entries],
         empty={
             "title": "Nothing was done yet",
             "text": "Everything that somebody does here, and every secret that somebody looks at, "
             "is listed, and is a line in the log graphile_worker.admin.service.audit.",
         },
-        footer=f"Of this process, the newest {words.number(KEPT)}; all of it is in its log.",
-        next_url=v.url("audit", **{"from": start + _SIZE}) if more else None,
+        footer="All of it, of all processes"
+        if page.is_kept
+        else f"The newest {_SIZE} of this process; all of it is in its log. keep_audit=True keeps it "
+        "in the database",
+        next_url=v.url("audit", before=page.entries[-1].id) if more else None,
     )
 
 
@@ -72,5 +79,6 @@ def _plain(value: object) -> str:
             return str(value)
 
 
-def _start(text: str) -> int:
-    return min(int(text), KEPT) if text.isascii() and text.isdigit() and len(text) < 6 else 0  # noqa: PLR2004 - more than there are
+def _number(given: Mapping[str, str]) -> int | None:
+    text = given.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None

@@ -40,7 +40,7 @@ _FIELDS: Final = (
     ("run", "Run at", 8, "+30m"),
 )
 """Name, title, width and hint of the filters that have a field."""
-_MORE: Final = ("flag", "fingerprint", "q")
+_MORE: Final = (("flag", "Flag"), ("fingerprint", "Kind of failure"), ("q", "Anywhere"))
 """Filters without a field of their own: they show when they are given."""
 
 
@@ -143,7 +143,7 @@ def _tabs(v: View, site: Site, state: str, fields: Mapping[str, str]) -> list[Ta
 
 
 def _fields(given: Mapping[str, str]) -> list[Field]:
-    more = [(name, name.capitalize(), 14, "any") for name in _MORE if given.get(name)]
+    more = [(name, title, 14, "any") for name, title in _MORE if given.get(name)]
     return [
         Field(name, title, size, hint, given.get(name, ""))
         for name, title, size, hint in (*_FIELDS, *more)
