@@ -44,8 +44,8 @@ async def audit(request: Request, site: Site, viewer: Viewer) -> Response:
         },
         footer="All of it, of all processes"
         if page.is_kept
-        else f"The newest {_SIZE} of this process; all of it is in its log. keep_audit=True keeps it "
-        "in the database",
+        else f"The newest {_SIZE} of this process; all of it is in its log. keep_audit=True keeps "
+        "it in the database",
         next_url=v.url("audit", before=page.entries[-1].id) if more else None,
     )
 
