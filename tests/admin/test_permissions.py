@@ -306,6 +306,9 @@ def test_secrets_and_names_that_are_none_are_refused() -> None:
         basic_auth("admin", "")
     with pytest.raises(ConfigurationError, match="invalid header name `a b`"):
         header_auth("a b", "t")
+    for origin in ("admin.example.com", "https://x/path", "https://"):
+        with pytest.raises(ConfigurationError, match="origin must be a scheme"):
+            create_admin_app("postgres://nowhere", auth=allow_all(), origin=origin)
     with pytest.raises(ConfigurationError, match="allow_all"):
         create_admin_app("postgres://nowhere", auth=None)  # type: ignore[arg-type]
 

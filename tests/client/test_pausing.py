@@ -10,12 +10,14 @@ from support.running import sql
 from graphile_worker import (
     ConfigurationError,
     Cron,
+    DatabaseError,
     SyncWorkerUtils,
     WorkerContext,
     WorkerUtils,
     task,
     task_ref,
 )
+from graphile_worker.client.open_database import open_database
 
 
 @task("mail:send", payload=None)
@@ -93,6 +95,21 @@ async def test_pausing_queues_makes_no_table_and_pausing_tasks_one_with_its_ledg
         newest = await db.fetchval("select max(id) from graphile_worker.migrations")
         await utils.migrate()
         assert await db.fetchval("select max(id) from graphile_worker.migrations") == newest
+
+
+async def test_a_role_that_may_not_make_tables_is_told_what_to_grant(gw_database: str) -> None:
+    async with sql(gw_database) as db:
+        role = "gw_pauser_" + (await db.fetchval("select current_database()"))[-12:]
+        await db.execute(f"create role {role}; grant usage on schema graphile_worker to {role}")
+        await db.execute(f"set role {role}")
+        with pytest.raises(Exception, match="permission denied"):
+            await WorkerUtils(db).pause_task("t")
+        await db.execute("reset role")
+        database = await open_database(f"{gw_database}&options=-crole%3D{role}")
+        with pytest.raises(DatabaseError, match="as its owner: grant create on schema"):
+            await WorkerUtils(database).history.install()
+        await database.aclose()
+        await db.execute(f"drop owned by {role}; drop role {role}")
 
 
 async def ours(db: Any) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg_pool import AsyncConnectionPool
 from support.running import running, sql, until
 
 from graphile_worker import (
@@ -121,6 +122,21 @@ async def test_each_resolution_adds_up_what_several_workers_counted(
         seconds = {"minute": 60, "hour": 3600, "day": 86400}[resolution]
         assert all(period.at.timestamp() % seconds == 0 for period in periods)
         assert await utils.history.periods(task="nothing") == []
+
+
+async def test_over_a_pool_of_another_driver(gw_database: str) -> None:
+    async with AsyncConnectionPool(gw_database, min_size=1, max_size=6, open=False) as pool:
+        utils = WorkerUtils(pool)
+        await utils.add_jobs([fine.job() for _ in range(3)])
+        broken = await utils.add_raw_job("hopeless", None, JobSpec(queue_name="q"))
+        options = {"database": pool, "direct_database_url": gw_database}
+        given = {"tasks": TASKS, "extensions": [set()], "history": ALL, **options}
+        async with WorkerOptions(**given).init() as worker:
+            await worker.run_once()
+        assert len(await utils.history.runs()) == 4
+        [run] = await utils.history.attempts(broken.id)
+        assert (run.error, run.queue, run.key) == ("never", "q", None)
+        assert sum(period.completed for period in await utils.history.periods()) == 3
 
 
 async def test_by_default_only_what_did_not_end_well_is_logged(gw_database: str) -> None:
@@ -358,3 +374,19 @@ async def test_readings_that_make_no_sense_are_refused(gw_database: str) -> None
 async def ours(db: Any) -> list[str]:
     rows = await db.fetch("select relname from pg_class where relname like '\\_gwx%' order by 1")
     return [row[0] for row in rows]
+
+
+async def test_a_database_that_is_away_does_not_hold_up_the_end(
+    gw_database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another session has the tables locked, which looks the same from here."""
+    monkeypatch.setattr("graphile_worker.worker.history._LAST_STORE_WITHIN", 0.3)
+    async with WorkerUtils.connect(gw_database) as utils, sql(gw_database) as db:
+        await utils.history.install(ALL)
+        await utils.add_job(fine)
+        async with db.transaction():
+            await db.execute("lock table graphile_worker._gwx_run, graphile_worker._gwx_rollup")
+            async with asyncio.timeout(5):
+                await done(gw_database)
+        assert (await utils.stats()).total == 0
+    assert "history is incomplete: no answer within 0.3 s" in caplog.text

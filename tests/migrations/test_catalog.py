@@ -73,6 +73,7 @@ async def test_objects_have_the_names_that_history_gave_them(
             "jobs_key_key1",
             "jobs_main_index",
             "jobs_no_queue_index",
+            "graphile_worker_py_queue_heads",
             "job_queues_pkey1",
             "job_queues_queue_name_key",
             "tasks_pkey",

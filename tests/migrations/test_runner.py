@@ -32,7 +32,9 @@ async def test_a_fresh_schema_gets_everything(
     database: Database, schema: Schema, postgres: asyncpg.Connection
 ) -> None:
     result = await migrate(database, schema)
-    assert result == MigrationResult(before=0, after=20, applied=tuple(range(1, 21)), warnings=())
+    assert result == MigrationResult(
+        before=0, after=20, applied=tuple(range(1, 21)), warnings=(), has_queue_index=True
+    )
     assert await ledger(postgres, schema) == list(LEDGER)
 
 
@@ -63,7 +65,9 @@ async def test_a_settled_schema_costs_one_query(database: Database, schema: Sche
     counting = CountingDatabase(database)
     result = await migrate(counting, schema)
     assert counting.sent == ["schema_state"]
-    assert result == MigrationResult(before=20, after=20, applied=(), warnings=())
+    assert result == MigrationResult(
+        before=20, after=20, applied=(), warnings=(), has_queue_index=True
+    )
 
 
 @pytest.mark.parametrize("revision", [0, 1, 3, 10, 15, 18, 19])
@@ -222,7 +226,9 @@ async def test_the_functions_of_nodes_19_and_20_are_kept(
     await postgres.execute(f"select {schema.quoted}.worker_heartbeat('a worker')")
 
     settled = await migrate(database, schema)
-    assert settled == MigrationResult(before=20, after=20, applied=(), warnings=())
+    assert settled == MigrationResult(
+        before=20, after=20, applied=(), warnings=(), has_queue_index=True
+    )
 
 
 async def test_ten_at_once_add_the_registry_to_nodes_revision_20(

@@ -1,4 +1,4 @@
-"""What `claim_queued_jobs.sql` does when the world changes under its snapshot.
+"""What claims of queued jobs do when the world changes under their snapshot.
 
 B takes its snapshot and waits on an advisory lock, A changes the world and commits, B goes on: it
 then meets rows that are newer than what it has seen (READ COMMITTED, EvalPlanQual).
@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TypeVar
 
 import asyncpg
 import pytest
@@ -21,8 +21,13 @@ from graphile_worker.database.statement import Statement
 from graphile_worker.drivers.connect import connect
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Unfinished, Verdict
-from graphile_worker.queries.claim_jobs import claim_jobs
-from graphile_worker.queries.release_jobs import release_completed, release_unfinished
+from graphile_worker.queries.claim_jobs import Look, claim_jobs
+from graphile_worker.queries.release_jobs import (
+    Advanced,
+    release_and_take_next,
+    release_completed,
+    release_unfinished,
+)
 from graphile_worker.queries.task_ids import register_tasks
 from graphile_worker.worker.steady_connection import HOT_PATH_SETTINGS
 
@@ -30,6 +35,7 @@ from graphile_worker.worker.steady_connection import HOT_PATH_SETTINGS
 SETTINGS = HOT_PATH_SETTINGS | {"lock_timeout": "0"}
 SCHEMA = Schema("graphile_worker")
 GATE = 4711
+T = TypeVar("T")
 
 
 @dataclasses.dataclass
@@ -40,6 +46,7 @@ class World:
     b: Connection
     sql: asyncpg.Connection
     task_ids: list[int]
+    look: Look
     held: list[ClaimedJob] = dataclasses.field(default_factory=list)
 
     def claim(self, worker: str, limit: int) -> Statement[list[ClaimedJob]]:
@@ -50,7 +57,7 @@ class World:
             forbidden_flags=None,
             now=None,
             limit=limit,
-            queues=True,
+            look=self.look,
         )
 
     async def a_claims(self) -> ClaimedJob:
@@ -158,7 +165,7 @@ CHANGES = [
 
 
 @asynccontextmanager
-async def a_world(url: str, queues: int) -> AsyncIterator[World]:
+async def a_world(url: str, queues: int, look: Look) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         sql = await asyncpg.connect(url)
         stack.push_async_callback(sql.close)
@@ -185,17 +192,18 @@ async def a_world(url: str, queues: int) -> AsyncIterator[World]:
             "select graphile_worker.add_job('t', job_key => case when n = 1 then 'free' end, "
             "run_at => now() - interval '30 minutes') from generate_series(1, 3) as n"
         )
-        yield World(workers[0], workers[1], sql, task_ids)
+        yield World(workers[0], workers[1], sql, task_ids, look)
 
 
-def gated(statement: Statement[Any]) -> Statement[Any]:
+def gated(statement: Statement[T]) -> Statement[T]:
     """The same statement, but it waits between its snapshot and its first lock."""
-    text = statement.text.replace(
-        "queue_heads as materialized",
-        f"gate as materialized (select pg_advisory_xact_lock_shared({GATE})), "
-        "queue_heads as materialized",
-        1,
-    ).replace("from front\n", "from front cross join gate\n", 1)
+    gate = f"gate as materialized (select pg_advisory_xact_lock_shared({GATE}))"
+    if statement.name == "release_and_take_next":
+        locking, source = "free as materialized", "  from held\n  join"
+    else:
+        locking, source = "queue_heads as materialized", "  from queue_heads as h\n  join"
+    text = statement.text.replace(locking, f"{gate}, {locking}", 1)
+    text = text.replace(source, source.replace("\n", "\n  cross join gate\n"), 1)
     assert text.count("gate") == 2
     return dataclasses.replace(statement, text=text)
 
@@ -209,15 +217,15 @@ async def until_b_waits(sql: asyncpg.Connection) -> None:
             await asyncio.sleep(0.005)
 
 
-async def b_claims_across(
-    world: World, limit: int, change: Callable[[World], Awaitable[None]]
-) -> list[ClaimedJob]:
+async def b_sends_across(
+    world: World, statement: Statement[T], change: Callable[[World], Awaitable[None]]
+) -> T:
     await world.sql.execute(f"select pg_advisory_lock({GATE})")
-    claiming = asyncio.create_task(world.b.run(gated(world.claim("b", limit))))
+    sending = asyncio.create_task(world.b.run(gated(statement)))
     await until_b_waits(world.sql)
     await change(world)
     await world.sql.execute(f"select pg_advisory_unlock({GATE})")
-    return await asyncio.wait_for(claiming, 15)
+    return await asyncio.wait_for(sending, 15)
 
 
 async def violations(sql: asyncpg.Connection) -> list[str]:
@@ -268,14 +276,22 @@ async def out_of_order(sql: asyncpg.Connection, claimed: list[ClaimedJob]) -> li
     ]
 
 
+LOOKS = pytest.mark.parametrize("look", [Look.QUEUES, Look.HEADS])
+
+
+@LOOKS
 @pytest.mark.parametrize("limit", [1, 24])
 @pytest.mark.parametrize("queues", [2, 40])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 async def test_a_claim_whose_snapshot_is_stale_breaks_no_queue(
-    gw_database: str, change: Callable[[World], Awaitable[None]], queues: int, limit: int
+    gw_database: str,
+    change: Callable[[World], Awaitable[None]],
+    queues: int,
+    limit: int,
+    look: Look,
 ) -> None:
-    async with a_world(gw_database, queues) as world:
-        got = await b_claims_across(world, limit, change)
+    async with a_world(gw_database, queues, look) as world:
+        got = await b_sends_across(world, world.claim("b", limit), change)
         queues_got = [job.queue_name for job in got if job.queue_name is not None]
         assert len(queues_got) == len(set(queues_got))
         assert ("q0" in queues_got) == (change in {nothing, moved_a_free_job_into_the_queue})
@@ -283,16 +299,131 @@ async def test_a_claim_whose_snapshot_is_stale_breaks_no_queue(
         assert await out_of_order(world.sql, got) == []
 
 
+@LOOKS
 @pytest.mark.parametrize("queues", [2, 40])
 async def test_a_queue_row_that_another_session_holds_is_passed_over(
-    gw_database: str, queues: int
+    gw_database: str, queues: int, look: Look
 ) -> None:
-    async with a_world(gw_database, queues) as world:
+    async with a_world(gw_database, queues, look) as world:
         async with world.a.transaction():
             await world.a.raw.execute(
                 "select from graphile_worker._private_job_queues where queue_name = 'q0' for update"
             )
             got = await asyncio.wait_for(world.b.run(world.claim("b", 24)), 15)
         assert "q0" not in {job.queue_name for job in got}
-        assert len(got) == min(24, queues - 1 + 3)
+        # The place in the batch that was meant for q0 stays empty.
+        assert len(got) >= min(24, queues - 1 + 3) - (look is Look.HEADS)
+        assert await violations(world.sql) == []
+
+
+async def removed_the_next(world: World) -> None:
+    await world.sql.fetch("select graphile_worker.remove_job('J2')")
+
+
+async def moved_the_next(world: World, queue: str | None, when: str) -> None:
+    await world.sql.fetch(
+        "select from graphile_worker.add_job('t', queue_name => $1, job_key => 'J2', "
+        f"run_at => now() + interval '{when}')",
+        queue,
+    )
+
+
+async def moved_the_next_to_another_queue(world: World) -> None:
+    await moved_the_next(world, "q1", "-3 hours")
+
+
+async def rescheduled_the_next(world: World) -> None:
+    await moved_the_next(world, "q0", "1 hour")
+
+
+async def gave_back_what_b_held(world: World) -> None:
+    """As a sweep does with a worker that fell silent."""
+    await world.sql.execute(
+        "update graphile_worker._private_jobs set locked_by = null, locked_at = null "
+        "where locked_by = 'b'"
+    )
+    await world.sql.execute(
+        "update graphile_worker._private_job_queues set locked_by = null, locked_at = null "
+        "where locked_by = 'b'"
+    )
+
+
+async def gave_back_and_claimed(world: World) -> None:
+    await gave_back_what_b_held(world)
+    await world.a_claims()
+
+
+async def replaced_the_running_one(world: World) -> None:
+    await moved_the_head(world, "q0")
+
+
+STEPS: dict[Callable[[World], Awaitable[None]], str | None] = {
+    nothing: "J2",
+    removed_the_next: None,
+    moved_the_next_to_another_queue: None,
+    rescheduled_the_next: None,
+    moved_a_free_job_into_the_queue: "J2",
+    gave_back_what_b_held: None,
+    gave_back_and_claimed: None,
+    replaced_the_running_one: "J2",
+}
+"""What the other session does, and which job of the queue is taken then."""
+
+
+def going_on(world: World, job: ClaimedJob) -> Statement[Advanced]:
+    return release_and_take_next(
+        SCHEMA,
+        worker_id="b",
+        jobs=[job],
+        task_ids=world.task_ids,
+        forbidden_flags=None,
+        now=None,
+        details=True,
+    )
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
+async def test_going_on_with_a_stale_snapshot_breaks_no_queue(
+    gw_database: str, step: Callable[[World], Awaitable[None]]
+) -> None:
+    async with a_world(gw_database, 2, Look.HEADS) as world:
+        [job] = await world.b.run(world.claim("b", 1))
+        answer = await b_sends_across(world, going_on(world, job), step)
+        taken = [after.key for after in answer.taken.values()]
+        assert taken == ([STEPS[step]] if STEPS[step] else [])
+        # What the snapshot shows as ours and cannot be locked is tried again, and missed then.
+        lost = step in {gave_back_what_b_held, gave_back_and_claimed}
+        assert answer.stored == {job.id: not lost}
+        if lost:
+            assert await world.b.run(going_on(world, job)) == Advanced({}, {})
+        assert await violations(world.sql) == []
+        assert await out_of_order(world.sql, list(answer.taken.values())) == []
+
+
+async def test_going_on_takes_the_jobs_of_a_queue_in_their_order(gw_database: str) -> None:
+    async with a_world(gw_database, 2, Look.HEADS) as world:
+        [job] = await world.b.run(world.claim("b", 1))
+        order = [job.key]
+        while (answer := await world.b.run(going_on(world, job))).taken:
+            assert await violations(world.sql) == []
+            job = answer.taken[job.id]
+            order.append(job.key)
+        assert order == ["J1", "J2", "J3"]
+        free = await world.sql.fetchval(
+            "select is_available from graphile_worker._private_job_queues where queue_name = 'q0'"
+        )
+        assert free
+
+
+async def test_a_job_that_another_session_holds_is_not_released_and_its_queue_not_left(
+    gw_database: str,
+) -> None:
+    async with a_world(gw_database, 2, Look.HEADS) as world:
+        [job] = await world.b.run(world.claim("b", 1))
+        async with world.a.transaction():
+            await world.a.raw.execute(
+                "select from graphile_worker._private_jobs where key = 'J1' for update"
+            )
+            answer = await asyncio.wait_for(world.b.run(going_on(world, job)), 15)
+        assert answer == Advanced({job.id: False}, {})
         assert await violations(world.sql) == []

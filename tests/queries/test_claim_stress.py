@@ -18,8 +18,12 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Unfinished, Verdict
-from graphile_worker.queries.claim_jobs import claim_jobs
-from graphile_worker.queries.release_jobs import release_completed, release_unfinished
+from graphile_worker.queries.claim_jobs import Look, claim_jobs
+from graphile_worker.queries.release_jobs import (
+    release_and_take_next,
+    release_completed,
+    release_unfinished,
+)
 from graphile_worker.queries.task_ids import register_tasks
 from graphile_worker.worker.steady_connection import HOT_PATH_SETTINGS
 
@@ -55,7 +59,7 @@ class Books:
 
     def __init__(self) -> None:
         self.wrong: Counter[str] = Counter()
-        self.claimed = 0
+        self.claimed = self.went_on = 0
         self._jobs: set[int] = set()
         self._queues: set[int] = set()
 
@@ -94,7 +98,7 @@ async def claimer(
                 forbidden_flags=random.choice([None, ["no"]]),
                 now=None,
                 limit=random.choice([1, 5, 24]),
-                queues=random.random() < 0.8,
+                look=random.choice([Look.PLAIN, Look.QUEUES, Look.HEADS, Look.HEADS]),
             )
             batch = await connection.run(statement)
             books.starts(batch)
@@ -105,10 +109,30 @@ async def claimer(
         books.ends(ending)
         half = random.randint(0, len(ending))
         completed, unfinished = ending[:half] + blocked, ending[half:]
+        blocked = []
+        if random.random() < 0.5:
+            queued = [job for job in completed if job.queue_id is not None]
+            completed = [job for job in completed if job.queue_id is None]
+            answer = await connection.run(
+                release_and_take_next(
+                    SCHEMA,
+                    worker_id=name,
+                    jobs=queued,
+                    task_ids=task_ids,
+                    forbidden_flags=None,
+                    now=None,
+                    details=True,
+                )
+            )
+            following = list(answer.taken.values())
+            books.starts(following)
+            books.went_on += len(following)
+            held += following
+            blocked = books.settled(queued, answer.stored)
         outcomes = [
             Unfinished(Verdict.REFUNDED, None, random.choice([0, 0.01])) for _ in unfinished
         ]
-        blocked = books.settled(
+        blocked += books.settled(
             completed,
             await connection.run(release_completed(SCHEMA, worker_id=name, jobs=completed)),
         )
@@ -181,3 +205,4 @@ async def test_claims_releases_and_adds_at_once_break_no_queue(gw_database: str)
     assert +books.wrong == {}
     assert left == 0
     assert books.claimed > 1000
+    assert books.went_on > 100

@@ -31,7 +31,7 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Unfinished, Verdict
-from graphile_worker.queries.claim_jobs import claim_jobs
+from graphile_worker.queries.claim_jobs import Look, claim_jobs
 from graphile_worker.queries.release_jobs import (
     complete_in_transaction,
     release_completed,
@@ -152,7 +152,7 @@ class Fleet(RuleBasedStateMachine):
                 forbidden_flags=None,
                 now=None,
                 limit=limit,
-                queues=True,
+                look=Look.HEADS,
             )
         )
 

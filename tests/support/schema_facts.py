@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from graphile_worker.database.schema import Schema
+from graphile_worker.migrations.queue_index import NAME
 
 QUERIES = {
     "relations": """
@@ -77,12 +78,13 @@ QUERIES = {
 async def schema_facts(
     connection: asyncpg.Connection, schema: Schema, *, without: frozenset[str] = frozenset()
 ) -> dict[str, list[str]]:
-    """All facts, with the schema's name left out."""
+    """All facts of what is shared, with the schema's name left out: our index is not."""
     await connection.execute(f"set search_path to {schema.quoted}")
     facts = {
         name: sorted(
             str(tuple(row)).replace(schema.quoted, "SCHEMA").replace(schema.name + ".", "SCHEMA.")
             for row in await connection.fetch(query, schema.quoted)
+            if NAME not in str(tuple(row))
         )
         for name, query in QUERIES.items()
         if name not in without

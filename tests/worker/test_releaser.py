@@ -11,13 +11,21 @@ from graphile_worker.client.open_database import open_database
 from graphile_worker.database.schema import Schema
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Outcome, Unfinished, Verdict
-from graphile_worker.queries.claim_jobs import claim_jobs
+from graphile_worker.queries.claim_jobs import Look, claim_jobs
 from graphile_worker.queries.task_ids import register_tasks
 from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.tasks.registry import TaskRegistry
+from graphile_worker.worker.claim_rules import ClaimRules
+from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.releaser import Releaser
 from graphile_worker.worker.steady_connection import SteadyConnection
+from graphile_worker.worker.task_ids import TaskIds
 
 SCHEMA = Schema("graphile_worker")
+
+
+def nothing(*_: object) -> None:
+    pass
 
 
 async def test_a_text_the_database_refuses_costs_neither_its_job_nor_the_others(
@@ -41,16 +49,34 @@ async def test_a_text_the_database_refuses_costs_neither_its_job_nor_the_others(
             forbidden_flags=None,
             now=None,
             limit=3,
-            queues=True,
+            look=Look.QUEUES,
         )
         claimed = await database.run(claim)
+        rules = ClaimRules(
+            schema=SCHEMA,
+            identity=WorkerIdentity("w"),
+            forbidden_flags=None,
+            use_local_time=False,
+            poll_interval=1.0,
+            by_index=True,
+        )
+        kept_queues = KeptQueues(
+            rules,
+            TaskIds(SCHEMA, TaskRegistry([])),
+            may_take=lambda: False,
+            reserve=nothing,
+            unreserve=nothing,
+            start=nothing,
+            on_slot_free=nothing,
+        )
         releaser = Releaser(
             connection,
-            SCHEMA,
-            WorkerIdentity("w"),
+            rules,
+            kept_queues,
             hurries=True,
             on_released=on_released,
-            on_queue_freed=lambda: None,
+            on_queue_freed=nothing,
+            on_claim_lost=nothing,
         )
         for job, text in zip(claimed, ["fine", "lone \ud800", "fine"], strict=True):
             releaser.put(job, Unfinished(Verdict.SPENT, text))

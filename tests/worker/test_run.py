@@ -460,3 +460,24 @@ async def test_handlers_that_hold_the_whole_pool_do_not_stop_the_claims(
             await connection.execute("select graphile_worker.add_job('count')")
             await get(done)
         release.set()
+
+
+async def test_an_urgent_job_does_not_wait_for_the_end_of_a_backlog(gw_database: str) -> None:
+    """While claims come back full, the next begins where the last one ended; not for long."""
+    order: list[str] = []
+    urgent_ran = asyncio.Event()
+
+    @task()
+    async def work(name: str, ctx: WorkerContext) -> None:
+        order.append(name)
+        if name == "urgent":
+            urgent_ran.set()
+        elif len(order) < 100_000 and not urgent_ran.is_set():
+            # The backlog never ends: each job of it adds the next, far ahead of where claims are.
+            await ctx.add_job(work, "backlog", JobSpec(run_at=timedelta(0)))
+            if len(order) == 200:
+                await ctx.add_job(work, "urgent", JobSpec(priority=-1))
+
+    async with running(gw_database, tasks=[work], concurrency=2) as worker:
+        await worker.create_utils().add_jobs(work, ["backlog"] * 20)
+        await asyncio.wait_for(urgent_ran.wait(), 30)

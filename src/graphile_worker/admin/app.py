@@ -29,6 +29,7 @@ from graphile_worker.admin.web.endpoint import Endpoint
 from graphile_worker.admin.web.gate import Gate, GateOptions
 from graphile_worker.admin.web.loop_end import LoopEnd
 from graphile_worker.admin.web.mounting import located, slash_is_missing
+from graphile_worker.admin.web.origin import checked_origin
 from graphile_worker.admin.web.sign_in import SignIn
 from graphile_worker.client.binding import bind
 from graphile_worker.client.open_database import open_database
@@ -222,7 +223,7 @@ def create_admin_app(  # noqa: PLR0913 (options by name, as WorkerOptions has th
         on_action=on_action,
         keep_audit=keep_audit,
         hooks=hooks,
-        origin=origin,
+        origin=checked_origin(origin),
     )
     return AdminApp(Sessions(opener, Schema(schema), owned=owned), options)
 
@@ -239,6 +240,7 @@ def standalone_app(  # noqa: PLR0913 (the command's options)
     max_pg_conn: int,
     secret_was_generated: bool,
     keep_audit: bool,
+    origin: str | None,
 ) -> AdminApp:
     """The application of `graphile-worker admin`; see `create_admin_app`.
 
@@ -255,6 +257,7 @@ def standalone_app(  # noqa: PLR0913 (the command's options)
         max_pg_conn: the most connections it opens.
         secret_was_generated: whether the secret of `auth` was made up.
         keep_audit: keep the audit in the database.
+        origin: scheme and host under which browsers reach this.
     """
     opener, owned = _opener(url, max_pg_conn=max_pg_conn, prepared_statements=True)
     options = AppOptions(
@@ -266,6 +269,7 @@ def standalone_app(  # noqa: PLR0913 (the command's options)
         more_endpoints=() if sign_in is None else (sign_in.endpoint(),),
         secret_was_generated=secret_was_generated,
         keep_audit=keep_audit,
+        origin=checked_origin(origin),
     )
     return AdminApp(Sessions(opener, Schema(schema), owned=owned), options)
 

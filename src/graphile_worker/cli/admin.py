@@ -78,6 +78,9 @@ class _Access:
 @click.option("--environment", metavar="NAME", default="", help="Shown in the page.")
 @click.option("--crontab", metavar="FILE", help="Entries to show, and to run by hand.")
 @click.option("--keep-audit", is_flag=True, help="Keep who did what in the database.")
+@click.option(
+    "--origin", metavar="URL", help="Scheme and host that browsers see, where a proxy hides them."
+)
 @click.option("--log-level", type=click.Choice(LEVELS), help="On stderr. [default: info]")
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:
@@ -118,6 +121,7 @@ async def _serve(settings: Settings, address: ListenAddress, options: dict[str, 
         max_pg_conn=settings.max_connections,
         secret_was_generated=access.generated,
         keep_audit=options["keep_audit"],
+        origin=options["origin"],
     )
     await app.parts.reading.ready()
     listening = listen(address)

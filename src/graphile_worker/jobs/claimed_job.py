@@ -34,7 +34,7 @@ class ClaimedJob(NamedTuple):
     created_at: datetime
     updated_at: datetime
     queues_exist: bool
-    """Whether the next claim has to look at queues at all."""
+    """Whether there may be jobs of named queues; a claim that looks at none cannot say."""
 
     def job(self, task_identifier: str, worker_id: str, payload: Any, flags: frozenset[str]) -> Job:
         """The public view of it; made only for handlers and hooks that ask."""

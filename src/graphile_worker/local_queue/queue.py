@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from graphile_worker.hooks.reasons import LocalQueueMode
 from graphile_worker.jobs.claimed_job import ClaimedJob
@@ -17,6 +18,17 @@ from graphile_worker.runtime.duration import duration
 logger = logging.getLogger(__name__)
 
 
+class Slots(Protocol):
+    """Where jobs run."""
+
+    free: int
+    """How many more may start."""
+
+    def start(self, job: ClaimedJob) -> None:
+        """Run one."""
+        ...
+
+
 class LocalQueue:
     """Stands between the claimer and the slots; the package tells its modes.
 
@@ -26,9 +38,8 @@ class LocalQueue:
         config: how much may wait, and for how long.
         concurrency: how many slots there are.
 
-    Collaborators: `free` says how many slots are; `start` runs a job in one; `give_back` takes jobs
-    that never ran, and `returned` is to be called for each that is back in the table; `on_room`
-    hears that the next claim has room.
+    Collaborators: `slots` run the jobs; `give_back` takes jobs that never ran, and `returned` is to
+    be called for each that is back in the table; `on_room` hears that the next claim has room.
     """
 
     def __init__(
@@ -36,8 +47,7 @@ class LocalQueue:
         config: LocalQueueConfig,
         *,
         concurrency: int,
-        free: Callable[[], int],
-        start: Callable[[ClaimedJob], None],
+        slots: Slots,
         give_back: Callable[[ClaimedJob], None],
         on_room: Callable[[], None],
         events: LocalQueueEvents = SILENT,
@@ -47,8 +57,7 @@ class LocalQueue:
         """How many jobs may wait."""
         self._low = self.capacity // 2
         self._ttl = duration("ttl", config.ttl).total_seconds()
-        self._free = free
-        self._start = start
+        self._slots = slots
         self._give_back = give_back
         self._on_room = on_room
         self._events = events
@@ -108,7 +117,7 @@ class LocalQueue:
 
     def wanted(self) -> int:
         """How many jobs the claim that is sent now is to ask for; none while half are waiting."""
-        free = max(0, self._free())
+        free = max(0, self._slots.free)
         if self.mode is LocalQueueMode.TTL_EXPIRED:
             if not free:
                 return 0
@@ -130,8 +139,8 @@ class LocalQueue:
             return
         if self._delay is not None and len(jobs) < asked:
             self._delay.claim_answered(len(jobs))
-        while self._jobs and self._free() > 0:
-            self._start(self._jobs.popleft())
+        while self._jobs and self._slots.free > 0:
+            self._slots.start(self._jobs.popleft())
         if not self._jobs:
             self._nothing_waits()
         elif jobs:
@@ -142,8 +151,8 @@ class LocalQueue:
         jobs = self._jobs
         if not jobs:
             self._on_room()
-        elif self._free() > 0:
-            self._start(jobs.popleft())
+        elif self._slots.free > 0:
+            self._slots.start(jobs.popleft())
             left = len(jobs)
             if left == self._low:
                 self._on_room()

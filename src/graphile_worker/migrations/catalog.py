@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from graphile_worker.migrations.queue_index import create_index
+
 BASELINE: Final = 18
 """Where `baseline.sql` takes an empty schema."""
 
@@ -53,12 +55,13 @@ def add_breaking(revision: int) -> Step:
 
 
 def baseline() -> Step:
-    """Revisions 1 to 18 at once.
+    """Revisions 1 to 18 at once, and our index.
 
     Nobody can be working on a schema that is empty, so nobody is told: the channel is shared by
     all schemas of a database, and Node pools of another one would stop at a breaking revision.
     """
-    return Step(claims=1, reaches=BASELINE, announced=False, text=_read("baseline.sql"))
+    text = "\n".join([_read("baseline.sql"), create_index()])
+    return Step(claims=1, reaches=BASELINE, announced=False, text=text)
 
 
 def upgrade(revision: int) -> Step:

@@ -20,6 +20,7 @@ from graphile_worker.errors import (
 )
 from graphile_worker.migrations import catalog
 from graphile_worker.migrations.catalog import BREAKING, LATEST, LOCKED_JOBS, REGISTRY, Step
+from graphile_worker.migrations.queue_index import build_index, unusable
 from graphile_worker.migrations.state import (
     SchemaState,
     grant_owner,
@@ -54,19 +55,29 @@ class MigrationResult:
         applied: the revisions this call applied; others may have applied some at the same time.
             Where Node's revision 20 came first, ours is added to it and not listed.
         warnings: what an operator should know; also logged.
+        has_queue_index: whether our index is there and valid.
     """
 
     before: int
     after: int
     applied: tuple[int, ...]
     warnings: tuple[str, ...]
+    has_queue_index: bool
 
 
-async def migrate(database: Database, schema: Schema) -> MigrationResult:
+async def migrate(
+    database: Database, schema: Schema, *, builds_index: bool = True
+) -> MigrationResult:
     """Make the schema, or bring it to the newest revision; one query when nothing is to be done.
 
     Every step is a transaction of its own, so a failure leaves the schema at the revision that was
     reached. Any number of processes may do this at the same time.
+
+    Args:
+        database: of ours.
+        schema: where the tables are.
+        builds_index: whether our index is built on a table that others may be using; a new table
+            has it in any case.
 
     Raises:
         IncompatibleSchemaError: the schema is too new, or the server is not one for us.
@@ -76,10 +87,12 @@ async def migrate(database: Database, schema: Schema) -> MigrationResult:
         ConnectionLostError: the connection ended; safe to call again.
     """
     async with database.connection() as connection:
-        return await _migrate(connection, schema)
+        return await _migrate(connection, schema, builds_index=builds_index)
 
 
-async def _migrate(connection: Connection, schema: Schema) -> MigrationResult:
+async def _migrate(
+    connection: Connection, schema: Schema, *, builds_index: bool
+) -> MigrationResult:
     """Look, do the next step, look again: what others do meanwhile is seen in the next look."""
     before = state = await _look(connection, schema)
     applied: list[int] = []
@@ -97,7 +110,11 @@ async def _migrate(connection: Connection, schema: Schema) -> MigrationResult:
             applied += range(step.claims, step.reaches + 1)
         state = await _look(connection, schema)
     refuse_blind(state, schema)
-    return _result(before, state, tuple(applied), schema)
+    warning = None
+    if state.queue_index is None and builds_index:
+        warning = await build_index(connection, schema)
+        state = await _look(connection, schema)
+    return _result(before, state, tuple(applied), warning, schema)
 
 
 async def _look(connection: Connection, schema: Schema) -> SchemaState:
@@ -212,9 +229,18 @@ def _missing_grant(state: SchemaState, schema: Schema) -> str:
 
 
 def _result(
-    before: SchemaState, after: SchemaState, applied: tuple[int, ...], schema: Schema
+    before: SchemaState,
+    after: SchemaState,
+    applied: tuple[int, ...],
+    index_warning: str | None,
+    schema: Schema,
 ) -> MigrationResult:
     warnings: list[str] = []
+    if index_warning is None and after.queue_index is False:
+        index_warning = unusable(schema)
+    if index_warning is not None:
+        warnings.append(index_warning)
+        _log.warning("%s", index_warning)
     if (newer := warn_newer(after, schema)) is not None:
         warnings.append(newer)
     if after.breaking_revision == _NODES_19 and after.has_registry and not before.has_registry:
@@ -234,4 +260,5 @@ def _result(
         after=after.revision or 0,
         applied=applied,
         warnings=tuple(warnings),
+        has_queue_index=after.queue_index is True,
     )

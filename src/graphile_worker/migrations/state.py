@@ -36,6 +36,7 @@ class SchemaState:
         jobs_owner: who owns the table of jobs; None when it is not there under its present name.
         has_registry: whether there is a table of workers, which not every revision 20 made.
         is_blind: row level security hides all rows from this role.
+        queue_index: whether our index is valid; None when it is not there.
     """
 
     server_version: int
@@ -51,6 +52,7 @@ class SchemaState:
     jobs_owner: str | None
     has_registry: bool
     is_blind: bool
+    queue_index: bool | None
 
 
 async def check_schema(executor: Executor, schema: Schema) -> None:

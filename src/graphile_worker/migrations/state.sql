@@ -55,4 +55,11 @@ select
   (select (revision ->> 'breaking')::integer from revisions),
   (select owner from tables where relname = '_private_jobs'),
   exists (select from tables where relname = '_private_workers'),
-  exists (select from tables where relrowsecurity and row_security_active(tables.oid))
+  exists (select from tables where relrowsecurity and row_security_active(tables.oid)),
+  (
+    select i.indisvalid
+    from schema
+    join pg_catalog.pg_class as c on c.relnamespace = schema.oid
+    join pg_catalog.pg_index as i on i.indexrelid = c.oid
+    where c.relname = 'graphile_worker_py_queue_heads'
+  )

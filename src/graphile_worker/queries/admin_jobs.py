@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement, nothing
@@ -235,11 +235,15 @@ def ids_of_names(
     return Statement("admin_ids_of_names", load("admin_ids_of_names", schema), args, _ids_by_name)
 
 
+_PARTS: Final = ("priorities", "found_by_time", "matches", "in_state", "fingerprint")
+"""Files `admin_….sql` that are parts of others; one that holds another comes before it."""
+
+
 @lru_cache(maxsize=256)
 def whole(name: str, schema: Schema) -> str:
     """A statement with its parts put in: they are shared, and as static as the rest."""
     text = load(name, schema)
-    for part in ("matches", "in_state", "fingerprint"):
+    for part in _PARTS:
         text = text.replace(f":{part.upper()}", load(f"admin_{part}", schema))
     return text
 

@@ -117,7 +117,7 @@ def groups(schema: Schema) -> Statement[list[JobGroup]]:
 def pulse(schema: Schema) -> Statement[Pulse]:
     """What is free to know of the table of jobs."""
     args = (f"{schema.quoted}._private_jobs", READY_CAP)
-    return Statement("admin_pulse", load("admin_pulse", schema), args, _pulse)
+    return Statement("admin_pulse", whole("admin_pulse", schema), args, _pulse)
 
 
 def failures(
@@ -196,7 +196,7 @@ def _pulse(rows: Sequence[Row]) -> Pulse:
         updated=updated,
         deleted=deleted,
         stats_reset=stats_reset,
-        ready=ready or 0,
+        ready=ready,
         oldest_run_at=None if oldest is None else aware(oldest),
         rows_are_hidden=hidden,
     )

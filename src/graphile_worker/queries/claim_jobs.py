@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Final, NamedTuple
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement
@@ -14,6 +15,28 @@ from graphile_worker.queries.loader import load
 
 EXACT_UP_TO: Final = 32
 LARGEST: Final = 512
+
+
+class Look(Enum):
+    """Where a claim looks for jobs; the value is its statement."""
+
+    PLAIN = "claim_jobs"
+    """Jobs of no queue, from a place on: the cheapest."""
+    QUEUES = "claim_queued_jobs"
+    """Queues too; reads past all jobs that wait behind locked ones."""
+    HEADS = "claim_queue_heads"
+    """Queues too, by our index."""
+
+
+class Place(NamedTuple):
+    """Where a job stands in the order of all; jobs of the same place come in any order."""
+
+    priority: int
+    run_at: datetime
+
+
+FRONT: Final = Place(-(2**15), datetime(1, 1, 2, tzinfo=UTC))
+"""Before all jobs but those with a run_at of -infinity."""
 
 
 def batch_size(free: int) -> int:
@@ -27,7 +50,7 @@ def batch_size(free: int) -> int:
     return min(free - free % step, LARGEST)
 
 
-def claim_jobs(
+def claim_jobs(  # noqa: PLR0913 (what a job must be, and how it is looked for)
     schema: Schema,
     *,
     worker_id: str,
@@ -35,7 +58,8 @@ def claim_jobs(
     forbidden_flags: list[str] | None,
     now: datetime | None,
     limit: int,
-    queues: bool,
+    look: Look,
+    start: Place = FRONT,
     details: bool = True,
 ) -> Statement[list[ClaimedJob]]:
     """Claim up to `limit` due jobs: attempts counted, locked for this worker.
@@ -48,22 +72,31 @@ def claim_jobs(
         now: a clock of the caller's, or None for the database's.
         limit: a size that `batch_size` gives.
         details: whether the columns that only `ctx.job` shows are read; without, they are None.
-        queues: whether to look at jobs of named queues too; without, the statement is cheaper.
+        look: where.
+        start: where a plain look begins; the others begin at the front.
 
     Returns:
         Jobs in no particular order. An empty answer does not prove that nothing is due: rows that
         another session holds at that moment are not seen.
     """
-    name = "claim_queued_jobs" if queues else "claim_jobs"
-    args = (worker_id, task_ids, forbidden_flags, now, details)
-    return Statement(name, load(name, schema, limit), args, _claimed)
+    args: tuple[object, ...] = (worker_id, task_ids, forbidden_flags, now, details)
+    if look is Look.PLAIN:
+        args = (*args, start.priority, start.run_at)
+    return Statement(look.value, load(look.value, schema, limit), args, claimed)
 
 
-def _claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
+def claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
+    """The rows of a claim, in the order in which they are to run."""
     jobs = list(map(ClaimedJob._make, rows))
     if len(jobs) > 1:
         jobs.sort(key=_order)
     return jobs
+
+
+def place_of(job: ClaimedJob) -> Place:
+    """The place of a claimed job; that of the first with a time, where its own has none."""
+    run_at = aware(job.run_at)
+    return Place(job.priority, max(FRONT.run_at, run_at))
 
 
 def _order(job: ClaimedJob) -> tuple[int, datetime, int]:

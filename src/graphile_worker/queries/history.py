@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement, nothing
@@ -26,6 +26,23 @@ DROPPING: Final = tuple(f"history/drop_{table}" for table in ("sample", "rollup"
 
 _LOCK: Final = 0x47575853
 """Of advisory locks, the first key: "GWXS"."""
+
+
+class RunRow(NamedTuple):
+    """An attempt on its way into the table, in the order of the statement's columns."""
+
+    job_id: int
+    attempt: int
+    finished_at: datetime
+    task: str
+    queue: str | None
+    key: str | None
+    run_at: datetime
+    started_at: datetime
+    outcome: str
+    worker: str
+    error: str | None
+    trace_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,27 +107,10 @@ def add_rollup(schema: Schema, rows: Sequence[Mapping[str, Any]]) -> Statement[N
     return Statement("add_rollup", load("history/add_rollup", schema), args, nothing)
 
 
-def add_runs(schema: Schema, runs: Iterable[JobRun]) -> Statement[None]:
-    """Store attempts, each once however often it is sent."""
-    columns: list[list[Any]] = [[] for _ in range(12)]
-    for run in runs:
-        values = (
-            run.job_id,
-            run.attempt,
-            run.finished_at,
-            run.task,
-            run.queue,
-            run.key,
-            run.run_at,
-            run.started_at,
-            run.outcome,
-            run.worker,
-            run.error,
-            run.trace_id,
-        )
-        for column, value in zip(columns, values, strict=True):
-            column.append(value)
-    return Statement("add_runs", load("history/add_runs", schema), tuple(columns), nothing)
+def add_runs(schema: Schema, runs: Sequence[RunRow]) -> Statement[None]:
+    """Store attempts, at least one, each once however often it is sent."""
+    columns = tuple(map(list, zip(*runs, strict=True)))
+    return Statement("add_runs", load("history/add_runs", schema), columns, nothing)
 
 
 def prune_samples(schema: Schema, keep: timedelta) -> Statement[None]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement
@@ -35,6 +38,48 @@ def release_unqueued(
     """Delete jobs of no queue that ran well; answers as `release_completed`, but never False."""
     args = (worker_id, [job.id for job in jobs], [job.locked_at for job in jobs])
     return Statement("release_unqueued", load("release_unqueued", schema), args, _deleted)
+
+
+class Advanced(NamedTuple):
+    """What `release_and_take_next` did."""
+
+    stored: dict[int, bool]
+    """As `release_completed` answers."""
+    taken: dict[int, ClaimedJob]
+    """By the id of the job before it in its queue."""
+
+
+def release_and_take_next(
+    schema: Schema,
+    *,
+    worker_id: str,
+    jobs: Sequence[ClaimedJob],
+    task_ids: list[int],
+    forbidden_flags: list[str] | None,
+    now: datetime | None,
+    details: bool,
+) -> Statement[Advanced]:
+    """Delete jobs of named queues that ran well, and claim the next due job of each queue.
+
+    A queue without one is unlocked. Needs our index. The other arguments are those of `claim_jobs`.
+    """
+    args = (
+        worker_id,
+        task_ids,
+        forbidden_flags,
+        now,
+        details,
+        [job.id for job in jobs],
+        [job.locked_at for job in jobs],
+        [job.queue_id for job in jobs],
+    )
+    name = "release_and_take_next"
+    return Statement(name, load(name, schema), args, _advanced)
+
+
+def _advanced(rows: Sequence[Row]) -> Advanced:
+    taken = {row[0]: ClaimedJob._make(islice(row, 2, None)) for row in rows if row[2] is not None}
+    return Advanced({row[0]: row[1] for row in rows}, taken)
 
 
 def release_unfinished(

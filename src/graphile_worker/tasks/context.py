@@ -52,6 +52,8 @@ class Environment:
     """Connections for transactions in threads; asked there."""
     sync_utils: Callable[[SyncConnection], SyncWorkerUtils]
     """The calls of `utils` in such a transaction."""
+    claims_are_row_locks: bool = False
+    """Whether jobs are claimed by a transaction of the worker's, and nothing else."""
 
 
 class _Context:
@@ -152,6 +154,11 @@ class _Context:
             raise RuntimeError(
                 "ctx.transaction() completes the whole job, and a batch task may complete a part "
                 "of it; use a task of one payload"
+            )
+        if self._environment.claims_are_row_locks:
+            raise RuntimeError(
+                "ctx.transaction() completes the job, whose row is locked by another transaction "
+                "of this worker; it needs a worker with claim_mode='lock'"
             )
         if self._transaction is not None:
             raise RuntimeError(

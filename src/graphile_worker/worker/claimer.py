@@ -6,47 +6,38 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
-from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.queries.claim_jobs import batch_size, claim_jobs
-from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.jobs.outcome import Outcome
+from graphile_worker.queries.claim_jobs import FRONT, Look, batch_size, claim_jobs, place_of
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.lost_claims import LostClaims
+from graphile_worker.worker.plans import Plans
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
 
-_SLOW: Final = 0.010
-"""Seconds after which a claim is suspected of an old plan."""
-_IDLE: Final = 1.0
-"""Seconds without a claim after which the tables may have changed enough for another plan."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRules:
-    """What this worker may claim, and as whom."""
-
-    schema: Schema
-    identity: WorkerIdentity
-    forbidden_flags: list[str] | None
-    use_local_time: bool
-    poll_interval: float
+_PLAIN_FOR: Final = 0.1
+"""Seconds of plain claims after one that looked everywhere and saw no queue."""
+_PLAIN_AT_MOST: Final = 5.0
+"""The same where looking everywhere takes long."""
+_SHARE: Final = 20
+"""So many times as long as the last look everywhere took, plain claims follow it."""
 
 
 class Claimer:
     """Asks for as many jobs as there is room for, and again while there is both room and work.
 
     Collaborators: `room` says how many jobs may be claimed now, `take` takes those that came over,
-    and hears how many were asked for; `turn_to_claim` is awaited after each claim in `run`.
+    and hears how many were asked for; `release` is given what became of each; `turn_to_claim` is
+    awaited after each claim in `run`.
     """
 
     def __init__(  # noqa: PLR0913 (a name for each collaborator)
@@ -60,6 +51,7 @@ class Claimer:
         *,
         room: Callable[[], int],
         take: Callable[[list[ClaimedJob], int], None],
+        release: Callable[[ClaimedJob, Outcome], None],
         turn_to_claim: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._rules = rules
@@ -71,10 +63,12 @@ class Claimer:
         self._room = room
         self._take = take
         self._turn_to_claim = turn_to_claim
+        self.put = release
+        """To be called with each job that was taken, and what became of it."""
         self._backoff = Backoff()
-        self._queues = True
-        self._slow = False
-        self._last_claim = self._planned = time.monotonic()
+        self._plain_until = 0.0
+        self._reached = FRONT
+        self._plans = Plans(connection)
         self.is_answered = False
         """Whether the last claim was answered."""
         self.answered_at: float | None = None
@@ -88,6 +82,11 @@ class Claimer:
         if self._waits_for_room:
             self._waits_for_room = False
             self._wakeup()
+
+    @staticmethod
+    def is_ours(_job: ClaimedJob) -> bool:
+        """Whether a job that runs is locked for us, as far as we know: each is."""
+        return True
 
     async def run(self) -> None:
         """Claim until the worker drains, through any outage of the database.
@@ -144,6 +143,10 @@ class Claimer:
         asked = batch_size(room)
         jobs = await self._claim(asked)
         self._take(jobs, asked)
+        if jobs:
+            # They begin before the next claim: where they end at once, it asks for all their slots
+            # together, instead of for the one that was free already.
+            await asyncio.sleep(0)
         return len(jobs)
 
     async def _claim(self, limit: int) -> list[ClaimedJob]:
@@ -152,33 +155,50 @@ class Claimer:
 
     async def _send_claim(self, limit: int) -> list[ClaimedJob]:
         await self._lost_claims.give_back()
+        await self._plans.renew_if_old()
         started = time.monotonic()
-        if started - (self._planned if self._slow else self._last_claim) > _IDLE:
-            await self._connection.discard_plans()
-            self._planned = started = time.monotonic()
+        look = self._look(started)
         try:
-            jobs = await self._connection.run(self._statement(limit))
+            jobs = await self._connection.run(self._statement(limit, look))
         except ConnectionLostError:
             self._lost_claims.suspect()
             raise
-        self._last_claim = self.answered_at = time.monotonic()
+        self.answered_at = self._plans.claimed(started)
         self.is_answered = True
-        self._slow = self._last_claim - started > _SLOW
-        # Until a claim shows that there are no queues, and whenever one comes back short, the
-        # next one looks at queues too.
-        self._queues = len(jobs) < limit or jobs[0].queues_exist
+        if len(jobs) < limit:
+            self._plain_until = 0.0
+        else:
+            self._reached = place_of(jobs[-1])
+            if look is not Look.PLAIN:
+                pause = self._pause_between_looks(self.answered_at - started)
+                self._plain_until = 0.0 if jobs[0].queues_exist else self.answered_at + pause
         return jobs
 
-    def _statement(self, limit: int) -> Statement[list[ClaimedJob]]:
+    @staticmethod
+    def _pause_between_looks(took: float) -> float:
+        """How long claims may be plain: so long may wait what is more urgent than the last job.
+
+        A tenth of a second; but where a look everywhere takes long, as while an old transaction
+        keeps the index full of jobs that are gone, it takes a twentieth of the time at most.
+        """
+        return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)
+
+    def _look(self, now: float) -> Look:
+        if now < self._plain_until:
+            return Look.PLAIN
+        return Look.HEADS if self._rules.by_index else Look.QUEUES
+
+    def _statement(self, limit: int, look: Look) -> Statement[list[ClaimedJob]]:
         rules = self._rules
         return claim_jobs(
             rules.schema,
             worker_id=rules.identity.id,
             task_ids=self._task_ids.ids,
             forbidden_flags=rules.forbidden_flags,
-            now=datetime.now(UTC) if rules.use_local_time else None,
+            now=rules.now(),
             limit=limit,
-            queues=self._queues,
+            look=look,
+            start=self._reached,
             details=self._task_ids.show_jobs,
         )
 

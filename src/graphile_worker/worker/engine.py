@@ -19,8 +19,10 @@ from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
-from graphile_worker.worker.claimer import Claimer, ClaimRules
+from graphile_worker.worker.claim_rules import ClaimRules
+from graphile_worker.worker.claimer import Claimer
 from graphile_worker.worker.job_events import JobEvents
+from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.releaser import FULL_BATCH, Releaser, interrupted
 from graphile_worker.worker.run_job import JobRunner, Run
@@ -28,6 +30,7 @@ from graphile_worker.worker.settings import WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
+from graphile_worker.worker.transaction_claimer import TransactionClaimer
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class Engine:
         local_queue: where claimed jobs wait for a slot; None: none is claimed without one.
         local_queue_events: who wants to know of it.
         batch_delays: how long outcomes wait for others.
+        keeps_queues: whether a slot goes on with the named queue whose job it ran.
         collect_errors: whether what handlers raise is kept.
     """
 
@@ -62,6 +66,7 @@ class Engine:
         local_queue: LocalQueueConfig | None = None,
         local_queue_events: LocalQueueEvents = SILENT,
         batch_delays: BatchDelays = NO_DELAYS,
+        keeps_queues: bool = False,
         collect_errors: bool = False,
     ) -> None:
         self._shutdown = environment.shutdown
@@ -74,18 +79,19 @@ class Engine:
         ]
         self._database = environment.database
         self._swept = False
-        self.runner = JobRunner(
-            options,
-            environment,
-            task_ids,
-            on_thread_returned=self._slot_freed,
-            cut_off=self._cut_off,
-        )
         self.slots = Slots(
             options.concurrency,
             self._run,
             on_free=self._slot_freed,
             on_never_run=self._hand_back,
+        )
+        self.runner = JobRunner(
+            options,
+            environment,
+            task_ids,
+            on_thread_abandoned=self.slots.reserve,
+            on_thread_returned=self._thread_returned,
+            cut_off=self._cut_off,
         )
         self.local_queue = (
             None
@@ -93,8 +99,7 @@ class Engine:
             else LocalQueue(
                 local_queue,
                 concurrency=options.concurrency,
-                free=self._free,
-                start=self.slots.start,
+                slots=self.slots,
                 give_back=self._give_back,
                 on_room=self._room_made,
                 events=local_queue_events,
@@ -104,29 +109,34 @@ class Engine:
         if batch_delays.any:
             # What waits on purpose must not stop the worker.
             self._most_unstored = max(self._most_unstored, 2 * FULL_BATCH)
+        self._keeps_queues = keeps_queues and rules.by_index
+        self._kept_queues = KeptQueues(
+            rules,
+            task_ids,
+            may_take=self._may_take_next,
+            reserve=self.slots.reserve,
+            unreserve=self.slots.unreserve,
+            start=self._start_next,
+            on_slot_free=self._slot_freed,
+        )
         self.releaser = Releaser(
             self._connections[1],
-            rules.schema,
-            rules.identity,
+            rules,
+            self._kept_queues,
             hurries=options.database is None and options.prepared_statements,
             on_released=self._released,
             on_queue_freed=self._queue_freed,
+            on_claim_lost=self._claim_lost,
             delays=batch_delays,
         )
         self._lost_claims = LostClaims(
-            rules.schema, rules.identity, self._connections[0], self._held
-        )
-        self.claimer = Claimer(
-            rules,
+            rules.schema,
+            rules.identity,
             self._connections[0],
-            task_ids,
-            wakeup,
-            environment.shutdown,
-            self._lost_claims,
-            room=self._room,
-            take=self._take,
-            turn_to_claim=None if self.local_queue is None else self.local_queue.wait_for_turn,
+            self._held,
+            self._kept_queues.wait_answered,
         )
+        self.claimer = self._claimer(options, rules)
         self.completed = self.failed = self.retried = 0
         self.errors: list[Exception] = []
         self._collect_errors = collect_errors
@@ -163,20 +173,44 @@ class Engine:
             self.local_queue.release()
         self.releaser.hurry()
 
+    def _claimer(self, options: WorkerSettings, rules: ClaimRules) -> Claimer | TransactionClaimer:
+        turn = None if self.local_queue is None else self.local_queue.wait_for_turn
+        parts = (self._task_ids, self._wakeup, self._shutdown, self._lost_claims)
+        if options.claim_mode == "lock":
+            claim = self._connections[0]
+            return Claimer(
+                rules,
+                claim,
+                *parts,
+                room=self._room,
+                take=self._take,
+                release=self.releaser.put,
+                turn_to_claim=turn,
+            )
+        lanes = [SteadyConnection(self._database, f"claim {n}") for n in (1, 2)]
+        self._connections += lanes
+        return TransactionClaimer(
+            rules,
+            lanes,
+            *parts,
+            room=self._room,
+            take=self._take,
+            turn_to_claim=turn,
+            release=self.releaser.put,
+            on_released=self._released,
+        )
+
     def _held(self) -> list[ClaimedJob]:
         """All jobs that are ours: running, waiting, or with an outcome that is not stored yet."""
         waiting = [] if self.local_queue is None else self.local_queue.waiting
-        return [*self.slots.running, *waiting, *self.releaser.unreleased]
-
-    def _free(self) -> int:
-        """How many jobs may start."""
-        return self.slots.free - self.runner.abandoned_threads
+        started = filter(self.claimer.is_ours, self.slots.running)
+        return [*started, *waiting, *self.releaser.unreleased]
 
     def _room(self) -> int:
         """How many may be claimed; none while outcomes pile up, since their jobs are still ours."""
         if self.releaser.backlog + self._untold >= self._most_unstored:
             return 0
-        return self._free() if self.local_queue is None else self.local_queue.wanted()
+        return self.slots.free if self.local_queue is None else self.local_queue.wanted()
 
     def _take(self, jobs: list[ClaimedJob], asked: int) -> None:
         if self._shutdown.draining.is_set():
@@ -191,11 +225,13 @@ class Engine:
 
     def _give_back(self, job: ClaimedJob) -> None:
         """At once, as if nobody had touched it."""
-        self.releaser.put(job, RETURNED)
+        self.claimer.put(job, RETURNED)
 
     async def _run(self, job: ClaimedJob) -> None:
         try:
             run = await self._run_job(job)
+            if self._keeps_queues:
+                self._kept_queues.keep(job, None if run.is_stored else run.outcome)
         finally:
             # Before the outcome is put: the next claim is what takes longest, and is sent first.
             self.slots.ended(job)
@@ -206,7 +242,7 @@ class Engine:
         if run.is_stored:
             self._stored_by_handler(job, run.outcome)
         else:
-            self.releaser.put(job, run.outcome)
+            self.claimer.put(job, run.outcome)
 
     def _collect(self, job: ClaimedJob, error: BaseException | None) -> None:
         if isinstance(error, Exception) and not isinstance(error, Snooze):
@@ -216,10 +252,22 @@ class Engine:
     def _stored_by_handler(self, job: ClaimedJob, outcome: Outcome) -> None:
         self._released(job, outcome, lost=False)
         if job.queue_id is not None:
-            self._queue_freed()
+            self.releaser.queue_freed(job.queue_id)
+
+    def _may_take_next(self) -> bool:
+        """Whether the next job of a queue may be taken without a claim of its own."""
+        return not (self._swept or self._shutdown.draining.is_set() or self._lost_claims.is_looking)
+
+    def _start_next(self, job: ClaimedJob) -> None:
+        ends = self._swept or self._shutdown.draining.is_set()
+        (self._give_back if ends else self.slots.start)(job)
+
+    def _claim_lost(self) -> None:
+        self._lost_claims.suspect()
+        self._wakeup()
 
     def _hand_back(self, job: ClaimedJob) -> None:
-        self.releaser.put(job, self._cut_off() or interrupted(self._retry_delay))
+        self.claimer.put(job, self._cut_off() or interrupted(self._retry_delay))
 
     def _cut_off(self) -> Unfinished | None:
         """What becomes of a job whose handler is cancelled now; None: nobody here cancels any."""
@@ -270,7 +318,7 @@ class Engine:
         if self._events is not None:
             run = await self._events.hand_back(job, run)
         if run.outcome is not None:
-            self.releaser.put(job, run.outcome)
+            self.claimer.put(job, run.outcome)
 
     def describe(self, task: asyncio.Task[Any]) -> str | None:
         """What a task of the loop is doing, for the loop monitor."""
@@ -279,9 +327,14 @@ class Engine:
 
     def _slot_freed(self) -> None:
         if self.local_queue is None:
-            self.claimer.room_made()
+            if self.slots.free > 0:
+                self.claimer.room_made()
         elif not self._shutdown.draining.is_set():
             self.local_queue.slot_freed()
+
+    def _thread_returned(self) -> None:
+        self.slots.unreserve()
+        self._slot_freed()
 
     def _room_made(self) -> None:
         self.claimer.room_made()

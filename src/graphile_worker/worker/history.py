@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from graphile_worker.client.operation import perform, perform_together
 from graphile_worker.client.operations import history as operations
@@ -22,7 +22,7 @@ from graphile_worker.history.options import HistoryConfig
 from graphile_worker.history.tally import rows
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.queries.cron import now
-from graphile_worker.queries.history import add_rollup, add_runs
+from graphile_worker.queries.history import RunRow, add_rollup, add_runs
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.run_records import FULL, RunRecords
@@ -43,6 +43,8 @@ _LAST_STORE_WITHIN: Final = 5.0
 """The same when the worker stops."""
 
 _BACKOFF: Final = Backoff(first=timedelta(seconds=STORE_RUNS_EVERY), longest=timedelta(minutes=1))
+_INCOMPLETE: Final = "history is incomplete"
+_NO_ANSWER: Final = "%s: no answer within %g s"
 _NO_TABLE: Final = "42P01"
 _NO_DAY: Final = "23514"
 """There is no room for the attempts of a day."""
@@ -115,12 +117,16 @@ class HistoryRecorder:
         """Store what is left, if that can be done soon."""
         self._stopping.set()
         self._wakeup()
-        done, pending = await asyncio.wait(self._services, timeout=_LAST_STORE_WITHIN)
-        for service in pending:
-            service.cancel()
-        await asyncio.gather(*done, *pending, return_exceptions=True)
-        if not pending:
-            await self._logged("history is incomplete", self._store(counts=True))
+        storing, looking = self._services
+        looking.cancel()
+        done, _ = await asyncio.wait([storing], timeout=_LAST_STORE_WITHIN)
+        storing.cancel()
+        await asyncio.gather(storing, looking, return_exceptions=True)
+        if done:
+            last = self._store(counts=True)
+            await self._logged(_INCOMPLETE, last, within=_LAST_STORE_WITHIN)
+        else:
+            logger.warning(_NO_ANSWER, _INCOMPLETE, _LAST_STORE_WITHIN)
 
     # -- what was heard ----------------------------------------------------------------------
 
@@ -155,7 +161,7 @@ class HistoryRecorder:
             await self._add_counts()
         self._report_missed()
 
-    async def _add_runs(self, runs: list[Any]) -> None:
+    async def _add_runs(self, runs: list[RunRow]) -> None:
         statement = add_runs(self._schema, runs)
         try:
             await self._database.run(statement)
@@ -210,10 +216,12 @@ class HistoryRecorder:
 
     # -- whatever happens --------------------------------------------------------------------
 
-    async def _logged(self, what: str, work: Awaitable[None]) -> bool:
+    async def _logged(
+        self, what: str, work: Awaitable[None], *, within: float = _STORE_WITHIN
+    ) -> bool:
         """Do something that nobody depends on; whether it was done."""
         try:
-            async with asyncio.timeout(_STORE_WITHIN):
+            async with asyncio.timeout(within):
                 await work
         except DatabaseError as error:
             if error.sqlstate == _NO_TABLE:
@@ -222,7 +230,7 @@ class HistoryRecorder:
                 logger.warning("%s: %s", what, error)
             return False
         except TimeoutError:
-            logger.warning("%s: no answer within %.0f s", what, _STORE_WITHIN)
+            logger.warning(_NO_ANSWER, what, within)
             return False
         return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from graphile_worker.database.executor import Executor
@@ -27,6 +27,9 @@ class LostClaims:
     A connection that breaks while a claim is under way leaves it open whether the claim was carried
     out. The worker lives on, so no recovery would ever touch those jobs. They are looked for before
     the next claim, and once more later, since a server may carry out what it had already read.
+
+    Collaborators: `held` gives all jobs that are ours; `wait_settled` waits until nobody else is
+    claiming any.
     """
 
     def __init__(
@@ -35,12 +38,16 @@ class LostClaims:
         identity: WorkerIdentity,
         connection: SteadyConnection,
         held: Callable[[], list[ClaimedJob]],
+        wait_settled: Callable[[], Awaitable[None]],
     ) -> None:
         self._schema = schema
         self._identity = identity
         self._connection = connection
         self._held = held
+        self._wait_settled = wait_settled
         self._due: list[float] = []
+        self.is_looking = False
+        """Whether they are being looked for: until then nobody may claim."""
 
     def suspect(self) -> None:
         """A claim was sent and not answered."""
@@ -66,8 +73,14 @@ class LostClaims:
         """
         if not self._due or time.monotonic() < self._due[0]:
             return
-        statement = return_lost_claims(self._schema, worker_id=self._identity.id, held=self._held())
-        returned = await self._connection.run(statement)
+        self.is_looking = True
+        try:
+            await self._wait_settled()
+            returned = await self._connection.run(
+                return_lost_claims(self._schema, worker_id=self._identity.id, held=self._held())
+            )
+        finally:
+            self.is_looking = False
         self._due.pop(0)
         if returned:
             logger.warning(

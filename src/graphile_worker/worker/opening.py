@@ -16,7 +16,7 @@ from graphile_worker.runtime.duration import duration
 from graphile_worker.worker.exporter import add_exporter
 from graphile_worker.worker.history import history_of
 from graphile_worker.worker.run_job import check_executors
-from graphile_worker.worker.settings import RESERVED_CONNECTIONS, WorkerSettings, seconds
+from graphile_worker.worker.settings import WorkerSettings, seconds
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.worker import Worker
 from graphile_worker.worker.worker_events import tell_of_init
@@ -35,7 +35,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
     add_exporter(handlers, options)
     async with AsyncExitStack() as stack:
         database = await _open(options, stack)
-        await migrate(database, schema)
+        migrated = await migrate(database, schema, builds_index=False)
         history = await history_of(options, database, handlers)
         hooks = frozen(handlers, seconds(options.hook_timeout))
         direct = await _open_direct(options, stack) or database
@@ -47,6 +47,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
             identity=WorkerIdentity(),
             database=database,
             direct=direct,
+            has_queue_index=migrated.has_queue_index,
             task_ids=task_ids,
             registry=handlers,
             hooks=hooks,
@@ -61,7 +62,7 @@ async def _open(options: WorkerSettings, stack: AsyncExitStack) -> Database:
     wait = options.wait_for_database
     database = await open_database(
         options.database_url,
-        max_connections=options.max_pg_conn - RESERVED_CONNECTIONS,
+        max_connections=options.max_pg_conn - options.reserved_connections,
         prepared_statements=options.prepared_statements,
         wait=None if wait is None else duration("wait_for_database", wait),
     )

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Final, Protocol
 
-from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import RETURNED, Completed, Outcome, Unfinished, Verdict
+from graphile_worker.jobs.outcome import RETURNED, Outcome, Unfinished, Verdict
 from graphile_worker.queries.release_jobs import (
+    Advanced,
     release_completed,
     release_unfinished,
     release_unqueued,
 )
-from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
+from graphile_worker.worker.claim_rules import ClaimRules
+from graphile_worker.worker.freed_queues import FreedQueues
+from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.steady_connection import SteadyConnection
 
 logger = logging.getLogger(__name__)
 
 FULL_BATCH: Final = 1000
 """Jobs in one statement; so many wait for no others."""
+_MOST_ADVANCED: Final = 100
+"""Queues that go on in one statement."""
 _BLOCKED_FOR: Final = 0.05
 """Seconds until a row that another session had locked is tried again."""
 _LOCKED: Final = "55P03"
@@ -54,26 +58,31 @@ class Releaser:
             may be tried first, which is cheaper than one that passes them over.
         delays: how long outcomes wait for others, at most, while nothing hurries them.
 
-    Collaborators: `on_released` hears of every job; `on_queue_freed` when a queue may have a next.
+    Collaborators: `kept_queues` are those whose next job is taken with a release; `on_released`
+    hears of every job; `on_queue_freed` when a queue may have a next; `on_claim_lost` when it is
+    open whether jobs were taken.
     """
 
     def __init__(
         self,
         connection: SteadyConnection,
-        schema: Schema,
-        identity: WorkerIdentity,
+        rules: ClaimRules,
+        kept_queues: KeptQueues,
         *,
         hurries: bool,
         on_released: OnReleased,
         on_queue_freed: Callable[[], None],
+        on_claim_lost: Callable[[], None],
         delays: BatchDelays = NO_DELAYS,
     ) -> None:
         self._connection = connection
-        self._schema = schema
-        self._identity = identity
+        self._schema = rules.schema
+        self._identity = rules.identity
+        self._kept_queues = kept_queues
         self._hurries = hurries
         self._on_released = on_released
         self._on_queue_freed = on_queue_freed
+        self._on_claim_lost = on_claim_lost
         self._waiting: list[Pair] = []
         self._sending: list[Pair] = []
         self._blocked: dict[int, Pair] = {}
@@ -81,6 +90,7 @@ class Releaser:
         self._timer: asyncio.TimerHandle | None = None
         self._is_due = False
         self._wakeup = Wakeup()
+        self._freed_queues = FreedQueues(rules, on_due=self._wakeup)
         self._empty = asyncio.Event()
         self._empty.set()
         self._loop = asyncio.get_running_loop()
@@ -118,7 +128,13 @@ class Releaser:
     def hurry(self) -> None:
         """From now on nothing waits for others; idempotent."""
         self._delays = None
+        self._freed_queues.hurry()
         self.flush()
+
+    def queue_freed(self, queue_id: int) -> None:
+        """A named queue of ours is free, and may have a next job."""
+        self._freed_queues.add(queue_id)
+        self._on_queue_freed()
 
     async def wait_empty(self) -> None:
         """Wait until all is stored."""
@@ -131,6 +147,8 @@ class Releaser:
             while self._take_due():
                 await self._send(self._sending)
                 self._sending = []
+            if self._freed_queues.is_due:
+                await self._announce()
             self._settle()
 
     def _wait_for_others(self, delay: float) -> None:
@@ -153,13 +171,61 @@ class Releaser:
         return True
 
     async def _send(self, batch: list[Pair]) -> None:
-        completed = [(job, end) for job, end in batch if isinstance(end, Completed)]
-        unfinished = [(job, end) for job, end in batch if isinstance(end, Unfinished)]
+        completed: list[Pair] = []
+        kept: list[Pair] = []
+        unfinished: list[tuple[ClaimedJob, Unfinished]] = []
+        for pair in batch:
+            job, end = pair
+            if isinstance(end, Unfinished):
+                unfinished.append((job, end))
+            elif job.queue_id is not None and self._kept_queues.keeps(job):
+                kept.append(pair)
+            else:
+                completed.append(pair)
+        while kept:
+            await self._advance(kept[:_MOST_ADVANCED])
+            del kept[:_MOST_ADVANCED]
         if completed:
             stored, ambiguous = await self._delete([job for job, _ in completed])
             self._stored(completed, stored, ambiguous=ambiguous)
         if unfinished:
             await self._send_unfinished(unfinished)
+
+    async def _advance(self, pairs: list[Pair]) -> None:
+        """Release jobs of named queues, and go on with the next job of each."""
+        jobs = [job for job, _ in pairs]
+        statement = self._kept_queues.advance(jobs)
+        answer = None if statement is None else await self._try_to_advance(statement)
+        ambiguous = False
+        if answer is None:
+            stored, ambiguous = await self._delete(jobs)
+            ambiguous = ambiguous or statement is not None
+            answer = Advanced(stored, {})
+        taken = answer.taken
+        for job in jobs:
+            if job.id not in taken:
+                self._kept_queues.let_go(job)
+        self._stored(pairs, answer.stored, ambiguous=ambiguous, going_on=taken)
+        for job in jobs:
+            if job.id in taken:
+                self._kept_queues.go_on(job, taken[job.id])
+
+    async def _try_to_advance(self, statement: Statement[Advanced]) -> Advanced | None:
+        """None: no answer came, and the jobs may have been released or not."""
+        try:
+            return await self._connection.run(statement)
+        except DatabaseError as error:
+            logger.warning("cannot go on with named queues, letting them go: %s", error)
+            self._on_claim_lost()
+            return None
+        finally:
+            self._kept_queues.answered()
+
+    async def _announce(self) -> None:
+        try:
+            await self._connection.run(self._freed_queues.announcement())
+        except DatabaseError as error:
+            logger.debug("cannot announce queues that are free: %s", error)
 
     async def _delete(self, jobs: list[ClaimedJob]) -> tuple[dict[int, bool], bool]:
         if self._hurries and not any(job.queue_id for job in jobs):
@@ -231,16 +297,22 @@ class Releaser:
                 )
                 await asyncio.sleep(delay)
 
-    def _stored(self, pairs: Sequence[Pair], stored: dict[int, bool], *, ambiguous: bool) -> None:
-        queue_freed = False
+    def _stored(
+        self,
+        pairs: Sequence[Pair],
+        stored: dict[int, bool],
+        *,
+        ambiguous: bool,
+        going_on: Container[int] = (),
+    ) -> None:
         for pair in pairs:
             job, outcome = pair
             answer = stored.get(job.id)
             if answer is False:
                 self._try_again_later(pair)
                 continue
-            if job.queue_id is not None:
-                queue_freed = True
+            if job.queue_id is not None and job.id not in going_on:
+                self.queue_freed(job.queue_id)
             # After an ambiguous try a missing row is most likely our own doing.
             lost = answer is None and not ambiguous
             if lost and outcome is not RETURNED:
@@ -251,8 +323,6 @@ class Releaser:
                     extra={"event": "JobLost", "job_id": job.id, "attempt": job.attempts},
                 )
             self._on_released(job, outcome, lost=lost)
-        if queue_freed:
-            self._on_queue_freed()
 
     def _try_again_later(self, pair: Pair) -> None:
         self._blocked[pair[0].id] = pair

@@ -74,6 +74,7 @@ class JobRunner:
         environment: Environment,
         task_ids: TaskIds,
         *,
+        on_thread_abandoned: Callable[[], None],
         on_thread_returned: Callable[[], None],
         cut_off: Callable[[], Unfinished | None],
     ) -> None:
@@ -81,15 +82,12 @@ class JobRunner:
         self._task_ids = task_ids
         self._cut_off = cut_off
         self._threads = ThreadPool(
-            options.thread_workers or options.concurrency, on_return=on_thread_returned
+            options.thread_workers or options.concurrency,
+            on_abandon=on_thread_abandoned,
+            on_return=on_thread_returned,
         )
         self._process_workers = options.process_workers
         self._processes: ProcessPool | None = None
-
-    @property
-    def abandoned_threads(self) -> int:
-        """Threads that still run a handler whose job timed out or was interrupted."""
-        return self._threads.abandoned
 
     async def aclose(self) -> None:
         """End threads and processes; a thread that hangs is left behind."""
@@ -107,7 +105,12 @@ class JobRunner:
         enter_job(job, task.identifier)
         context = self._context(task, job) if task.takes_context else None
         try:
-            run = await self._call(task, job, context)
+            if task.executor == "async" and task.timeout is None and not task.is_batch:
+                # Most jobs; each coroutine less between the worker and a handler counts.
+                await task.fn(*_arguments(task, job, context))
+                run = _DONE
+            else:
+                run = await self._call(task, job, context)
         except asyncio.CancelledError as error:
             run = self.cancelled(job, error, context)
         except BaseException as error:  # noqa: BLE001 (a handler may raise anything)

@@ -23,7 +23,7 @@ from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.jobs.job import Job
 from graphile_worker.payloads.reserved_keys import TRACE
 from graphile_worker.payloads.shapes import is_list, is_mapping
-from graphile_worker.queries.history import JobRun
+from graphile_worker.queries.history import RunRow
 
 FULL: Final = 1000
 """Attempts in one statement; so many wait for no others."""
@@ -66,7 +66,7 @@ class RunRecords:
         self._logged = _LOGGED[run_log]
         self._on_full = on_full
         self._started: dict[int, float] = {}
-        self._runs: list[JobRun] = []
+        self._runs: list[RunRow] = []
         self._missed = 0
         self.tally = Tally()
         """What was counted."""
@@ -97,12 +97,12 @@ class RunRecords:
         """The database's clock, as far as it is known, in seconds since 1970."""
         return time.time() + self.offset
 
-    def take_runs(self) -> list[JobRun]:
+    def take_runs(self) -> list[RunRow]:
         """The oldest attempts, as many as go into one statement."""
         taken, self._runs = self._runs[:FULL], self._runs[FULL:]
         return taken
 
-    def put_runs_back(self, runs: list[JobRun]) -> None:
+    def put_runs_back(self, runs: list[RunRow]) -> None:
         """They could not be stored."""
         self._runs = runs + self._runs
 
@@ -142,19 +142,19 @@ class RunRecords:
             return
         job: Job = event.job
         self._runs.append(
-            JobRun(
-                job_id=job.id,
-                attempt=job.attempts,
-                task=job.task_identifier,
-                queue=job.queue_name,
-                key=job.key,
-                run_at=job.run_at,
-                started_at=datetime.fromtimestamp(started, UTC),
-                finished_at=datetime.fromtimestamp(finished, UTC),
-                outcome=outcome,
-                worker=job.locked_by or event.worker_id,
-                error=_error(event),
-                trace_id=_trace_id(job.payload),
+            RunRow(
+                job.id,
+                job.attempts,
+                datetime.fromtimestamp(finished, UTC),
+                job.task_identifier,
+                job.queue_name,
+                job.key,
+                job.run_at,
+                datetime.fromtimestamp(started, UTC),
+                outcome,
+                job.locked_by or event.worker_id,
+                _error(event),
+                _trace_id(job.payload),
             )
         )
         if len(self._runs) == FULL:
@@ -163,6 +163,8 @@ class RunRecords:
 
 def _error(event: Any) -> str | None:
     """What was stored as the error, cut; of a run that was cut off, why."""
+    if isinstance(event, JobComplete):
+        return None
     if isinstance(event, JobInterrupted):
         return event.reason.value
     error: str | None = getattr(event, "error", None)
@@ -171,7 +173,9 @@ def _error(event: Any) -> str | None:
 
 def _trace_id(payload: Any) -> str | None:
     """Of the trace in which the job was added; of a batch the first item's."""
-    item: Any = payload[0] if is_list(payload) and payload else payload
+    if not payload:
+        return None
+    item: Any = payload[0] if is_list(payload) else payload
     trace: Any = item.get(TRACE) if is_mapping(item) else None
     found: Any = trace.get("trace_id") if is_mapping(trace) else None
     return found if isinstance(found, str) and len(found) == _TRACE_ID_LENGTH else None

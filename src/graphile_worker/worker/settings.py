@@ -24,8 +24,10 @@ from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.worker.batch_delays import BatchDelays
 from graphile_worker.worker.listen_address import ListenAddress
 
-RESERVED_CONNECTIONS = 4
+_RESERVED_CONNECTIONS = 4
 """Claim, release, LISTEN and heartbeat each have a connection that no handler can take."""
+_LANES = 2
+"""The connections of `claim_mode="transaction"`, besides those."""
 
 ShutdownTrigger = Awaitable[object] | asyncio.Event
 """What starts a shutdown: an event that is set, or an awaitable that ends."""
@@ -78,7 +80,8 @@ class WorkerSettings:
     transaction mode. Default: `database_url`."""
     max_pg_conn: int = 20
     """The most connections opened from `database_url`, at least 5: four are reserved (claim,
-    release, LISTEN, heartbeat), the rest is the pool that handlers use. Ignored with `database`."""
+    release, LISTEN, heartbeat; two more with `claim_mode="transaction"`), the rest is the pool that
+    handlers use. Ignored with `database`."""
     schema: str = "graphile_worker"
     """The schema with the worker's tables; created by `init()` where it is missing."""
     tasks: Iterable[object] = ()
@@ -115,6 +118,11 @@ class WorkerSettings:
     local_queue: LocalQueueConfig | None = None
     """Jobs claimed ahead, which wait in the worker for a slot. Default: a job is claimed when a
     slot is free for it. `run_once` claims none ahead."""
+    claim_mode: Literal["lock", "transaction"] = "lock"
+    """How a claim is kept. `"lock"`: in the job's row. `"transaction"`: as a row lock of an open
+    transaction, in which the jobs that ran well are deleted. For many tiny jobs that may run twice:
+    it writes less than half. A worker that dies frees its jobs at once, and no attempt of theirs
+    was counted. Jobs of named queues are left to other workers; no `ctx.transaction()`."""
     complete_job_batch_delay: Duration = timedelta(0)
     """How long a completion may wait for others, to be stored with them. Those that come in while
     others are being stored share a statement anyway; a delay makes fewer commits, and leaves more
@@ -158,6 +166,10 @@ class WorkerSettings:
         self._check_numbers()
         self._check_durations()
         self._check_local_queue()
+        if self.claim_mode not in {"lock", "transaction"}:
+            raise ConfigurationError(
+                f"claim_mode must be 'lock' or 'transaction', got {self.claim_mode!r}"
+            )
         if self.database is not None and self.database_url is not None:
             raise ConfigurationError("give either database_url or database, not both")
         self.shutdown_config()
@@ -170,6 +182,11 @@ class WorkerSettings:
         if self.listen is None:
             return None
         return ListenAddress.parse(self.listen, beyond_loopback=self.listen_beyond_loopback)
+
+    @property
+    def reserved_connections(self) -> int:
+        """How many of `max_pg_conn` no handler can take."""
+        return _RESERVED_CONNECTIONS + (_LANES if self.claim_mode == "transaction" else 0)
 
     def registry(self) -> TaskRegistry:
         """The tasks by identifier."""
@@ -238,7 +255,7 @@ class WorkerSettings:
 
     def _check_numbers(self) -> None:
         _at_least("concurrency", self.concurrency, 1)
-        _at_least("max_pg_conn", self.max_pg_conn, RESERVED_CONNECTIONS + 1)
+        _at_least("max_pg_conn", self.max_pg_conn, self.reserved_connections + 1)
         for name in ("thread_workers", "process_workers"):
             if (value := getattr(self, name)) is not None:
                 _at_least(name, value, 1)

@@ -28,7 +28,8 @@ class Slots:
         on_free: Callable[[], None],
         on_never_run: Callable[[ClaimedJob], None],
     ) -> None:
-        self._concurrency = concurrency
+        self.free = concurrency
+        """How many more jobs may start; below zero where more are reserved than were free."""
         self._run = run
         self._on_free = on_free
         self._on_never_run = on_never_run
@@ -47,21 +48,26 @@ class Slots:
         """The job that an asyncio task runs. May be asked from any thread."""
         return next((job for job, own in tuple(self._running.values()) if own is task), None)
 
-    @property
-    def free(self) -> int:
-        """How many more jobs may start."""
-        return self._concurrency - len(self._running)
+    def reserve(self) -> None:
+        """Keep a slot from being used, be it free or about to be."""
+        self.free -= 1
+
+    def unreserve(self) -> None:
+        """It may be used again; the caller sees to that."""
+        self.free += 1
 
     def start(self, job: ClaimedJob) -> None:
         """Run a job."""
         if not self._running:
             self._idle.clear()
+        self.free -= 1
         self._running[id(job)] = (job, self._loop.create_task(self._run(job)))
 
     def ended(self, job: ClaimedJob) -> None:
         """A job has ended; its slot is free. A second call for the same does nothing."""
         if self._running.pop(id(job), None) is None:
             return
+        self.free += 1
         if not self._running:
             self._idle.set()
         self._on_free()

@@ -61,11 +61,19 @@ class ThreadPool:
 
     Args:
         size: the greatest number of threads.
+        on_abandon: called on the event loop whenever a thread is abandoned.
         on_return: called on the event loop whenever an abandoned thread has come back.
     """
 
-    def __init__(self, size: int, *, on_return: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        on_abandon: Callable[[], None] | None = None,
+        on_return: Callable[[], None] | None = None,
+    ) -> None:
         self.size = size
+        self._on_abandon = on_abandon
         self._on_return = on_return
         self._free = asyncio.Semaphore(size)
         self._running: set[_Run[Any]] = set()
@@ -186,6 +194,8 @@ class ThreadPool:
             return  # it finished in the very moment in which the caller gave up
         run.abandoned = True
         self._abandoned += 1
+        if self._on_abandon is not None:
+            self._on_abandon()
         why = f"after {reason}" if isinstance(reason, TimeoutError) else "when it was cancelled"
         _logger.warning(
             "Abandoned the thread of %s %s: a thread cannot be stopped and keeps its place "

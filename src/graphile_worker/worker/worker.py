@@ -26,7 +26,7 @@ from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.batch_delays import NO_DELAYS
-from graphile_worker.worker.claimer import ClaimRules
+from graphile_worker.worker.claim_rules import claim_rules
 from graphile_worker.worker.crons import schedule_crons
 from graphile_worker.worker.ending import end_in_order
 from graphile_worker.worker.engine import Engine
@@ -72,6 +72,7 @@ class Worker:
         identity: WorkerIdentity,
         database: Database,
         direct: Database,
+        has_queue_index: bool,
         task_ids: TaskIds,
         registry: HookRegistry,
         hooks: Hooks,
@@ -83,6 +84,7 @@ class Worker:
         self._schema = Schema(options.schema)
         self._database = database
         self._direct = direct
+        self._has_queue_index = has_queue_index
         self._task_ids = task_ids
         self._registry = registry
         self._hooks = hooks
@@ -377,15 +379,9 @@ class Worker:
             loop=asyncio.get_running_loop(),
             sync_database=self._sync_database,
             sync_utils=self._sync_utils,
+            claims_are_row_locks=options.claim_mode == "transaction",
         )
-        flags = list(options.forbidden_flags)
-        rules = ClaimRules(
-            schema=self._schema,
-            identity=self._identity,
-            forbidden_flags=flags or None,
-            use_local_time=options.use_local_time,
-            poll_interval=seconds(options.poll_interval),
-        )
+        rules = claim_rules(options, self._schema, self._identity, by_index=self._has_queue_index)
         return Engine(
             options,
             rules,
@@ -396,5 +392,6 @@ class Worker:
             local_queue=None if ahead is None else options.local_queue,
             local_queue_events=SILENT if ahead is None else ahead.events(),
             batch_delays=NO_DELAYS if ahead is None else options.batch_delays(),
+            keeps_queues=ahead is not None,
             collect_errors=collect_errors,
         )

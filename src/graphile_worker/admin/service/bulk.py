@@ -35,7 +35,7 @@ class BulkOperation:
 
     Attributes:
         id: what it is asked for by; known to this process only.
-        actor: who started it; only they see it, and those who may see everything.
+        actor: who started it.
         act: what is done.
         filter: to which jobs, as in an address.
         total: how many jobs matched when it began; None when they were not counted to the end.

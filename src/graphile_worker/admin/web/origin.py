@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from graphile_worker.admin.web.authentication import Scope, header_of
 from graphile_worker.admin.web.permissions import Identity
 from graphile_worker.admin.web.problems import Problem, Refused
+from graphile_worker.errors import ConfigurationError
 
 CSRF_HEADER: Final = "x-graphile-worker-admin-csrf"
 """Clients of the Rust implementation send it with every change. No other site can: browsers ask
 before they send a header of one's own, and are never answered."""
 
+_ORIGIN: Final = re.compile(r"https?://[^\s/?#@]+/?")
 _PROGRAMS: Final = {"bearer", "header"}
 _TYPES: Final = {"application/json", "application/x-www-form-urlencoded"}
 
@@ -22,7 +25,8 @@ def check_origin(scope: Scope, identity: Identity, *, origin: str | None) -> Non
     Args:
         scope: of the request.
         identity: who asks.
-        origin: under which people reach this, where no proxy tells; None: as the request says.
+        origin: under which people reach this, where no proxy tells, as `checked_origin`
+            gives it; None: as the request says.
 
     Raises:
         Refused: with 403, or 415 for a body that a form of another site could send.
@@ -41,8 +45,24 @@ def check_origin(scope: Scope, identity: Identity, *, origin: str | None) -> Non
             "it says neither by Sec-Fetch-Site nor by Origin where it comes from; programs send a "
             f"bearer token, or any text in {CSRF_HEADER}"
         )
-    if given.lower() not in {origin and origin.lower(), _origin_of(scope)}:
+    if given.lower() not in {origin, _origin_of(scope)}:
         raise _refused(f"it comes from {given[:200]}")
+
+
+def checked_origin(text: str | None) -> str | None:
+    """An origin as browsers send it.
+
+    Raises:
+        ConfigurationError: it has no scheme, or more than scheme, host and port.
+    """
+    if text is None:
+        return None
+    if not _ORIGIN.fullmatch(text):
+        raise ConfigurationError(
+            "origin must be a scheme, a host and perhaps a port, like https://admin.example.com, "
+            f"got {text!r}"
+        )
+    return text.removesuffix("/").lower()
 
 
 def _check_type(scope: Scope) -> None:

@@ -2,7 +2,7 @@
 -- id $29. No index has the number of attempts: where few jobs are retried, the indexes would be read
 -- to their ends, which takes far longer than the table.
 with scope as materialized (
-  select j.id, j.run_at, (:MATCHES) as matches
+  select j.id, j.run_at as at, (:MATCHES) as matches
   from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   left join :GRAPHILE_WORKER_SCHEMA._private_tasks as t on t.id = j.task_id
   left join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = j.job_queue_id
@@ -13,18 +13,5 @@ with scope as materialized (
     and ($29::bigint is null or (j.run_at, j.id) > ($31::text::timestamptz, $29::bigint))
   order by j.run_at, j.id
   limit $28::bigint
-),
-found as (
-  select s.id, s.run_at from scope as s where s.matches order by s.run_at, s.id limit $27::bigint
 )
-select
-  totals.searched, totals.matched, last.id, $30::integer, last.run_at::text,
-  f.id, $30::integer, f.run_at::text
-from (
-  select count(*) as searched, count(*) filter (where scope.matches) as matched from scope
-) as totals
-left join lateral (
-  select s.id, s.run_at from scope as s order by s.run_at desc, s.id desc limit 1
-) as last on true
-left join found as f on true
-order by f.run_at, f.id
+:FOUND_BY_TIME

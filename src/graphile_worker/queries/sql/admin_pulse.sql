@@ -2,30 +2,14 @@
 -- ready jobs up to $2 of them, and the oldest of them, by one look into the index for each priority
 -- there is.
 with recursive priorities as (
-  (
-    select j.priority
-    from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
-    where j.is_available = true
-    order by j.priority
-    limit 1
-  )
-  union all
-  select (
-    select j.priority
-    from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
-    where j.is_available = true and j.priority > p.priority
-    order by j.priority
-    limit 1
-  )
-  from priorities as p
-  where p.priority is not null
+  :PRIORITIES
 )
 select
   clock_timestamp(),
   s.n_tup_ins, s.n_tup_upd, s.n_tup_del,
   (select d.stats_reset from pg_stat_database as d where d.datname = current_database()),
   (
-    select least(sum(ready.jobs), $2::bigint)::bigint
+    select least(coalesce(sum(ready.jobs), 0), $2::bigint)::bigint
     from priorities as p
     cross join lateral (
       select count(*) as jobs

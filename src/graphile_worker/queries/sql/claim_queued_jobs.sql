@@ -28,7 +28,7 @@ with front as materialized (
   where job_queue_id is not null
   order by job_queue_id, priority, run_at, id
 ), queue_locks as materialized (
-  select q.id
+  select q.id, h.id as head
   from queue_heads as h
   join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = h.job_queue_id
   where q.is_available = true
@@ -38,8 +38,7 @@ with front as materialized (
 ), heads as materialized (
   select j.id, j.job_queue_id, j.priority, j.run_at
   from queue_locks as l
-  join queue_heads as h on h.job_queue_id = l.id
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = h.id
+  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = l.head
   where j.job_queue_id = l.id
     and j.is_available = true
     and j.run_at <= coalesce($4::timestamptz, now())

@@ -1,0 +1,183 @@
+-- Takes the first due jobs, at most one of each named queue and none of a queue that is locked. Used
+-- where our index gives the head of a queue in one look (graphile_worker_py_queue_heads); what it
+-- costs does not grow with the jobs that wait behind locked queues, nor with the number of queues.
+--
+-- `front` looks a little past the batch for free queues, in the order of the jobs. Where it shows
+-- too few jobs that could be taken, `ring` visits queues one by one from a random place, until
+-- enough of them are free: none starves. What both see may be stale.
+-- `locked_queues` then locks the queue rows: a queue that another session holds, or that it locked
+-- since our snapshot, falls out here. `locked_heads` locks the jobs: a head that was taken, moved
+-- or rescheduled since falls out, and its queue is left alone in this round rather than losing its
+-- order. Only queues whose head was locked are stamped.
+with recursive front as materialized (
+  select f.job_queue_id, row_number() over () as place
+  from (
+    select j.job_queue_id
+    from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+    where j.is_available = true
+      and j.run_at <= coalesce($4::timestamptz, now())
+      and j.task_id = any ($2::integer[])
+      and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+    order by j.priority, j.run_at
+    limit 2 * :BATCH_SIZE + 16
+  ) as f
+), near as materialized (
+  select q.id, f.place
+  from (
+    select front.job_queue_id as id, min(front.place) as place
+    from front
+    where front.job_queue_id is not null
+    group by front.job_queue_id
+  ) as f
+  join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = f.id
+  where q.is_available = true
+), batch as materialized (
+  select near.id as queue_id, near.place from near
+  union all
+  select null, front.place from front where front.job_queue_id is null
+  order by 2
+  limit :BATCH_SIZE
+), bounds as materialized (
+  select
+    (
+      select j.job_queue_id
+      from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+      where j.is_available = true and j.job_queue_id is not null
+      order by j.job_queue_id
+      limit 1
+    ) as lowest,
+    (
+      select j.job_queue_id
+      from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+      where j.is_available = true and j.job_queue_id is not null
+      order by j.job_queue_id desc
+      limit 1
+    ) as highest
+  where (select count(*) from front) = 2 * :BATCH_SIZE + 16
+    and (select count(*) from batch) < :BATCH_SIZE
+), origin as materialized (
+  -- By itself, since a volatile expression is no condition of an index.
+  select b.lowest + (random() * (b.highest - b.lowest))::integer as id
+  from bounds as b
+  where b.lowest is not null
+), ring (id, is_free, first, visited, free) as (
+  select s.id, s.is_free, s.id, 1, s.is_free::integer
+  from origin as o
+  cross join lateral (
+    select q.id, q.is_available as is_free
+    from (
+      select j.job_queue_id as id
+      from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+      where j.is_available = true and j.job_queue_id >= o.id
+      order by j.job_queue_id
+      limit 1
+    ) as n
+    join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = n.id
+  ) as s
+  union all
+  select n.id, n.is_free, r.first, r.visited + 1, r.free + n.is_free::integer
+  from ring as r
+  cross join lateral (
+    select q.id, q.is_available as is_free
+    from (
+      select coalesce(
+        (
+          select j.job_queue_id
+          from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+          where j.is_available = true and j.job_queue_id > r.id
+          order by j.job_queue_id
+          limit 1
+        ),
+        (select b.lowest from bounds as b)
+      ) as id
+      offset 0 -- looked up once
+    ) as n
+    join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = n.id
+  ) as n
+  where r.visited < 2 * :BATCH_SIZE + 256 and r.free < :BATCH_SIZE and n.id <> r.first
+), queue_heads as materialized (
+  select h.id, c.id as job_queue_id, h.priority, h.run_at
+  from (
+    select batch.queue_id as id from batch where batch.queue_id is not null
+    union
+    select ring.id from ring where ring.is_free
+  ) as c
+  cross join lateral (
+    select j.id, j.priority, j.run_at
+    from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+    where j.job_queue_id = c.id
+      and j.is_available = true
+      and j.run_at <= coalesce($4::timestamptz, now())
+      and j.task_id = any ($2::integer[])
+      and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+    order by j.priority, j.run_at, j.id
+    limit 1
+  ) as h
+), locked_queues as materialized (
+  select q.id, h.id as head
+  from queue_heads as h
+  join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = h.job_queue_id
+  where q.is_available = true
+  order by h.priority, h.run_at, h.id
+  limit :BATCH_SIZE
+  for update of q skip locked
+), locked_heads as materialized (
+  select j.id, j.job_queue_id, j.priority, j.run_at
+  from locked_queues as l
+  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = l.head
+  where j.job_queue_id = l.id
+    and j.is_available = true
+    and j.run_at <= coalesce($4::timestamptz, now())
+    and j.task_id = any ($2::integer[])
+    and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+  for update of j skip locked
+), unqueued as materialized (
+  select u.id, u.job_queue_id, u.priority, u.run_at
+  from (
+    select j.id, j.job_queue_id, j.priority, j.run_at
+    from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+    where j.is_available = true
+      and j.job_queue_id is null
+      and j.run_at <= coalesce($4::timestamptz, now())
+      and j.task_id = any ($2::integer[])
+      and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+    order by j.priority, j.run_at
+    limit :BATCH_SIZE
+    for update skip locked
+  ) as u
+  limit :BATCH_SIZE - (select count(batch.queue_id) from batch)
+), picked as materialized (
+  select c.id, c.job_queue_id
+  from (select * from locked_heads union all select * from unqueued) as c
+  order by c.priority, c.run_at, c.id
+  limit :BATCH_SIZE
+), stamped as (
+  update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+  set locked_by = $1::text, locked_at = coalesce($4::timestamptz, now())
+  from picked
+  where q.id = picked.job_queue_id
+)
+update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+set attempts = j.attempts + 1,
+    locked_by = $1::text,
+    locked_at = coalesce($4::timestamptz, now())
+from picked
+where j.id = picked.id
+returning
+  j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts, j.locked_at, j.key,
+  (
+    select q.queue_name
+    from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+    where q.id = j.job_queue_id
+  ),
+  j.priority, j.run_at,
+  case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
+  case when $5::boolean then j.flags::text end, case when $5::boolean then j.created_at end,
+  case when $5::boolean then j.updated_at end,
+  (
+    select k.job_queue_id
+    from :GRAPHILE_WORKER_SCHEMA._private_jobs as k
+    where k.is_available = true and k.job_queue_id is not null
+    order by k.job_queue_id
+    limit 1
+  ) is not null

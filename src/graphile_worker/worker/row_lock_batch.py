@@ -1,0 +1,70 @@
+"""The jobs that one open transaction has locked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from enum import Enum
+
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome
+
+Pair = tuple[ClaimedJob, Outcome]
+
+
+class State(Enum):
+    """What the end of a job means."""
+
+    OPEN = 0
+    """It is settled with the others, when all have ended or the transaction is old."""
+    SETTLING = 1
+    """The transaction is being committed, so it comes too late for that."""
+    COMMITTED = 2
+    """The job is locked in the usual way, and released in the usual way."""
+    LOST = 3
+    """The transaction did not commit: the job is anybody's."""
+
+
+class RowLockBatch:
+    """Which jobs run, and how the others ended; no I/O."""
+
+    def __init__(self, jobs: Iterable[ClaimedJob]) -> None:
+        # By the identity of the claim, as in `Slots`.
+        self.running = {id(job): job for job in jobs}
+        self.done: list[ClaimedJob] = []
+        self.untouched: list[ClaimedJob] = []
+        self.unfinished: list[Pair] = []
+        self.late: list[Pair] = []
+        """Ended while the transaction was being committed."""
+        self.state = State.OPEN
+        self._ended = asyncio.Event()
+
+    def end(self, job: ClaimedJob, outcome: Outcome) -> None:
+        """A job has ended."""
+        del self.running[id(job)]
+        if self.state is not State.OPEN:
+            self.late.append((job, outcome))
+        elif outcome is COMPLETED:
+            self.done.append(job)
+        elif outcome is RETURNED:
+            self.untouched.append(job)
+        else:
+            self.unfinished.append((job, outcome))
+        if not self.running:
+            self._ended.set()
+
+    async def wait_ended(self, limit: float) -> None:
+        """Wait until all jobs have ended, but no longer than `limit` seconds."""
+        if not self.running:
+            return
+        try:
+            async with asyncio.timeout(limit):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+
+    def ended(self) -> list[Pair]:
+        """How each ended that has."""
+        done: list[Pair] = [(job, COMPLETED) for job in self.done]
+        untouched: list[Pair] = [(job, RETURNED) for job in self.untouched]
+        return [*done, *untouched, *self.unfinished, *self.late]

@@ -1,0 +1,277 @@
+"""Claims that are row locks of an open transaction: `claim_mode="transaction"`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+from graphile_worker.errors import DatabaseError
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import Outcome
+from graphile_worker.queries.claim_jobs import batch_size
+from graphile_worker.queries.row_locks import BEGIN, COMMIT, claim_by_row_lock, settle_row_locks
+from graphile_worker.runtime.retry import Backoff
+from graphile_worker.runtime.shutdown import ShutdownSignal
+from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.claim_rules import ClaimRules
+from graphile_worker.worker.lost_claims import LostClaims
+from graphile_worker.worker.plans import Plans
+from graphile_worker.worker.releaser import OnReleased
+from graphile_worker.worker.row_lock_batch import RowLockBatch, State
+from graphile_worker.worker.steady_connection import SteadyConnection
+from graphile_worker.worker.task_ids import TaskIds
+
+logger = logging.getLogger(__name__)
+
+OLDEST: Final = 5.0
+"""Seconds after which a transaction ends, whatever still runs."""
+
+
+class TransactionClaimer:
+    """Claims jobs by locking their rows, and deletes them in the transaction that locked them.
+
+    Each lane has a connection and one transaction at a time; two lanes overlap. A job that does not
+    end well, or not in time, is locked in the usual way by the transaction's last statement, and
+    released in the usual way: transactions stay young, and nothing else is special about it.
+
+    Collaborators: `room` and `take` as for `Claimer`; `turn_to_claim` is awaited before a claim;
+    `release` takes a job that is locked in the usual way; `on_released` hears of all others.
+    """
+
+    def __init__(  # noqa: PLR0913 (a name for each collaborator)
+        self,
+        rules: ClaimRules,
+        lanes: list[SteadyConnection],
+        task_ids: TaskIds,
+        wakeup: Wakeup,
+        shutdown: ShutdownSignal,
+        lost_claims: LostClaims,
+        *,
+        room: Callable[[], int],
+        take: Callable[[list[ClaimedJob], int], None],
+        turn_to_claim: Callable[[], Awaitable[None]] | None,
+        release: Callable[[ClaimedJob, Outcome], None],
+        on_released: OnReleased,
+    ) -> None:
+        self._rules = rules
+        self._lanes = [(connection, Plans(connection)) for connection in lanes]
+        self._task_ids = task_ids
+        self._wakeup = wakeup
+        self._shutdown = shutdown
+        self._lost_claims = lost_claims
+        self._room = room
+        self._take = take
+        self._turn_to_claim = turn_to_claim
+        self._release = release
+        self._on_released = on_released
+        # By the identity of the claim, until the job has ended.
+        self._batches: dict[int, RowLockBatch] = {}
+        self._locked: dict[int, ClaimedJob] = {}
+        self._asking = asyncio.Lock()
+        self._waits_for_room = False
+        self.is_answered = False
+        """Whether the last claim was answered."""
+        self.answered_at: float | None = None
+        """When one was answered last, on the monotonic clock."""
+        self.turn = asyncio.Lock()
+        """Held while jobs are being locked; who takes it keeps that from happening."""
+
+    def room_made(self) -> None:
+        """A slot is free or an outcome stored: a reason to wake up only while room is missing."""
+        if self._waits_for_room:
+            self._waits_for_room = False
+            self._wakeup()
+
+    def is_ours(self, job: ClaimedJob) -> bool:
+        """Whether the row of a running job is locked for us, in one way or the other."""
+        batch = self._batches.get(id(job))
+        return batch is None or batch.state is not State.LOST
+
+    def put(self, job: ClaimedJob, outcome: Outcome) -> None:
+        """A job has ended."""
+        batch = self._batches.pop(id(job), None)
+        if batch is None:
+            self._release(job, outcome)
+            return
+        batch.end(job, outcome)
+        if batch.state is State.COMMITTED:
+            self._release(self._locked.pop(id(job)), outcome)
+        elif batch.state is State.LOST:
+            self._on_released(job, outcome, lost=True)
+
+    async def run(self) -> None:
+        """Claim until the worker drains and what was claimed is settled, through any outage."""
+        async with asyncio.TaskGroup() as group:
+            for connection, plans in self._lanes:
+                group.create_task(self._run_lane(connection, plans), name="claim")
+
+    async def run_until_empty(self, is_idle: Callable[[], bool]) -> None:
+        """Claim until nothing is due and nothing runs.
+
+        Raises:
+            DatabaseError: a claim failed.
+        """
+        connection, plans = self._lanes[0]
+        empty_claims = 0
+        while empty_claims < 2 and not self._shutdown.draining.is_set():  # noqa: PLR2004
+            if await self._do_batch(connection, plans) != 0:
+                empty_claims = 0
+            elif is_idle():
+                empty_claims += 1
+            else:
+                empty_claims = 0
+                self._waits_for_room = True
+                await self._wakeup.wait(self._rules.poll_interval)
+                self._waits_for_room = False
+
+    async def _run_lane(self, connection: SteadyConnection, plans: Plans) -> None:
+        delays = Backoff().delays()
+        while not self._shutdown.draining.is_set():
+            try:
+                async with self._asking:
+                    batch = await self._claim_into_room(connection, plans)
+                    if batch is not None and not batch.running and not batch.ended():
+                        await connection.run(COMMIT)
+                        await self._task_ids.refresh_if_old(connection)
+                        await self._wakeup.wait(self._rules.poll_interval)
+                        continue
+                if batch is not None:
+                    await self._finish(connection, batch)
+            except DatabaseError as error:
+                self.is_answered = False
+                delay = next(delays)
+                logger.warning("cannot claim jobs, trying again in %.1f s: %s", delay, error)
+                await self._pause(delay)
+                continue
+            delays = Backoff().delays()
+
+    async def _do_batch(self, connection: SteadyConnection, plans: Plans) -> int | None:
+        """How many jobs were claimed and are settled; None when there was no room."""
+        batch = await self._claim_into_room(connection, plans)
+        if batch is None:
+            return None
+        count = len(batch.running) + len(batch.ended())
+        await self._finish(connection, batch)
+        return count
+
+    async def _claim_into_room(
+        self, connection: SteadyConnection, plans: Plans
+    ) -> RowLockBatch | None:
+        """Lock jobs and start them; None when there was no room, after waiting for some."""
+        if self._turn_to_claim is not None:
+            await self._turn_to_claim()
+        room = self._room()
+        if room <= 0:
+            self._waits_for_room = True
+            await self._wakeup.wait()
+            self._waits_for_room = False
+            return None
+        asked = batch_size(room)
+        async with self.turn:
+            await self._lost_claims.give_back()
+            await plans.renew_if_old()
+            jobs = await self._lock(connection, plans, asked)
+            batch = RowLockBatch(jobs)
+            self._batches |= dict.fromkeys(batch.running, batch)
+        self._take(jobs, asked)
+        return batch
+
+    async def _lock(
+        self, connection: SteadyConnection, plans: Plans, limit: int
+    ) -> list[ClaimedJob]:
+        rules = self._rules
+        statement = claim_by_row_lock(
+            rules.schema,
+            task_ids=self._task_ids.ids,
+            forbidden_flags=rules.forbidden_flags,
+            now=rules.now(),
+            limit=limit,
+            details=self._task_ids.show_jobs,
+        )
+        started = time.monotonic()
+        try:
+            await connection.run(BEGIN)
+            jobs = await connection.run(statement)
+        except BaseException:
+            await connection.aclose()
+            raise
+        self.answered_at = plans.claimed(started)
+        self.is_answered = True
+        return jobs
+
+    async def _finish(self, connection: SteadyConnection, batch: RowLockBatch) -> None:
+        """Wait for the jobs, and commit what became of them.
+
+        Raises:
+            DatabaseError: nothing of it is stored, or nobody knows; the jobs will run again.
+        """
+        await batch.wait_ended(OLDEST)
+        batch.state = State.SETTLING
+        try:
+            await self._settle(connection, batch)
+        except BaseException:
+            # Rolls back what may be open.
+            await connection.aclose()
+            self._lose(batch)
+            raise
+
+    async def _settle(self, connection: SteadyConnection, batch: RowLockBatch) -> None:
+        unfinished = [job for job, _ in batch.unfinished]
+        running = list(batch.running.values())
+        if not unfinished and not running:
+            await self._end(connection, batch, [])
+            locked = {}
+        else:
+            # Nobody may look for lost claims before we know which jobs are locked for us.
+            async with self.turn:
+                locked = await self._end(connection, batch, [*unfinished, *running])
+                batch.state = State.COMMITTED
+                for job in running:
+                    self._locked[id(job)] = job._replace(locked_at=locked[job.id])
+        batch.state = State.COMMITTED
+        for job, outcome in batch.ended():
+            if job.id in locked:
+                self._locked.pop(id(job), None)
+                self._release(job._replace(locked_at=locked[job.id]), outcome)
+            else:
+                self._on_released(job, outcome, lost=False)
+
+    async def _end(
+        self, connection: SteadyConnection, batch: RowLockBatch, unfinished: list[ClaimedJob]
+    ) -> dict[int, datetime]:
+        locked: dict[int, datetime] = {}
+        if batch.done or unfinished:
+            locked = await connection.run(
+                settle_row_locks(
+                    self._rules.schema,
+                    worker_id=self._rules.identity.id,
+                    done=batch.done,
+                    unfinished=unfinished,
+                    now=self._rules.now(),
+                )
+            )
+        await connection.run(COMMIT)
+        return locked
+
+    def _lose(self, batch: RowLockBatch) -> None:
+        batch.state = State.LOST
+        ended = batch.ended()
+        logger.warning(
+            "a transaction was lost, and with it the claims of %d jobs, which will run again",
+            len(ended) + len(batch.running),
+        )
+        self._lost_claims.suspect()
+        for job, outcome in ended:
+            self._on_released(job, outcome, lost=True)
+
+    async def _pause(self, delay: float) -> None:
+        """Wait, but not past the start of the shutdown."""
+        try:
+            async with asyncio.timeout(delay):
+                await self._shutdown.draining.wait()
+        except TimeoutError:
+            return

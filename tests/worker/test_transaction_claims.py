@@ -1,0 +1,277 @@
+"""`claim_mode="transaction"`: a claim is a row lock, and ends with its transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from support.running import running, sql, until
+
+from graphile_worker import (
+    ConfigurationError,
+    JobSpec,
+    LocalQueueConfig,
+    Snooze,
+    WorkerContext,
+    WorkerOptions,
+    task,
+)
+from graphile_worker.worker import transaction_claimer
+
+MODE: dict[str, Any] = {"claim_mode": "transaction", "poll_interval": 0.05}
+NO_BUFFER = {"local_queue": None}
+BUFFER = {"local_queue": LocalQueueConfig(size=50)}
+
+
+async def jobs_left(connection: asyncpg.Connection) -> int:
+    return await connection.fetchval("select count(*) from graphile_worker._private_jobs")
+
+
+async def is_empty(connection: asyncpg.Connection) -> bool:
+    return await jobs_left(connection) == 0
+
+
+async def add(connection: asyncpg.Connection, name: str, count: int) -> None:
+    await connection.execute(
+        "select graphile_worker.add_job($1, to_json(n)) from generate_series(1, $2) as n",
+        name,
+        count,
+    )
+
+
+@pytest.mark.parametrize("buffer", [NO_BUFFER, BUFFER], ids=["direct", "buffered"])
+async def test_each_job_runs_once(gw_database: str, buffer: dict[str, Any]) -> None:
+    ran: list[int] = []
+
+    @task()
+    async def work(number: int) -> None:
+        ran.append(number)
+
+    async with sql(gw_database) as connection:
+        async with running(gw_database, tasks=[work], **MODE, **buffer) as worker:
+            await add(connection, "work", 500)
+            await until(lambda: is_empty(connection))
+            assert worker.health().connected
+        assert sorted(ran) == list(range(1, 501))
+
+
+async def test_run_once_runs_what_jobs_add(gw_database: str) -> None:
+    @task()
+    async def count_down(number: int, ctx: WorkerContext) -> None:
+        if number:
+            await ctx.add_job(count_down, number - 1)
+
+    options = WorkerOptions(database_url=gw_database, tasks=[count_down], **MODE)
+    async with options.init() as worker:
+        await worker.create_utils().add_job(count_down, 3)
+        result = await worker.run_once()
+    assert (result.completed, result.failed, result.retried) == (4, 0, 0)
+
+
+async def test_nothing_is_written_while_a_job_runs(gw_database: str) -> None:
+    started, may_end = asyncio.Event(), asyncio.Event()
+
+    @task(payload=None)
+    async def work(ctx: WorkerContext) -> None:
+        assert ctx.job.attempts == 1
+        started.set()
+        await may_end.wait()
+
+    async with (
+        sql(gw_database) as connection,
+        running(gw_database, tasks=[work], **MODE),
+    ):
+        await connection.execute("select graphile_worker.add_job('work')")
+        await asyncio.wait_for(started.wait(), 15)
+        row = await connection.fetchrow(
+            "select attempts, locked_by, locked_at from graphile_worker._private_jobs"
+        )
+        assert tuple(row) == (0, None, None)
+        free = await connection.fetch(
+            "select from graphile_worker._private_jobs for update skip locked"
+        )
+        assert free == []
+        may_end.set()
+        await until(lambda: is_empty(connection))
+
+
+async def test_a_failure_counts_its_attempt_and_is_retried(gw_database: str) -> None:
+    @task(payload=None)
+    async def work() -> None:
+        raise ValueError("no")
+
+    async with sql(gw_database) as connection, running(gw_database, tasks=[work], **MODE):
+        await connection.execute("select graphile_worker.add_job('work')")
+
+        async def failed() -> Any:
+            return await connection.fetchrow(
+                "select attempts, last_error, locked_by, run_at > now() as later "
+                "from graphile_worker._private_jobs where last_error is not null"
+            )
+
+        row = await until(failed)
+    assert (row["attempts"], row["locked_by"], row["later"]) == (1, None, True)
+    assert "ValueError: no" in row["last_error"]
+
+
+async def test_a_snoozed_job_keeps_its_attempts(gw_database: str) -> None:
+    @task(payload=None)
+    async def work() -> None:
+        raise Snooze(timedelta(hours=1))
+
+    async with sql(gw_database) as connection, running(gw_database, tasks=[work], **MODE):
+        await connection.execute("select graphile_worker.add_job('work')")
+
+        async def snoozed() -> Any:
+            return await connection.fetchrow(
+                "select attempts from graphile_worker._private_jobs "
+                "where run_at > now() and locked_by is null"
+            )
+
+        assert tuple(await until(snoozed)) == (0,)
+
+
+async def test_a_job_that_takes_long_is_locked_in_the_usual_way(
+    gw_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction_claimer, "OLDEST", 0.05)
+    may_end = asyncio.Event()
+    quick: list[int] = []
+
+    @task(payload=None)
+    async def long() -> None:
+        await may_end.wait()
+
+    @task()
+    async def short(number: int) -> None:
+        quick.append(number)
+
+    async with (
+        sql(gw_database) as connection,
+        running(gw_database, tasks=[long, short], **MODE) as worker,
+    ):
+        await connection.execute("select graphile_worker.add_job('long')")
+        await add(connection, "short", 3)
+
+        async def locked() -> Any:
+            return await connection.fetchrow(
+                "select attempts, locked_by from graphile_worker._private_jobs "
+                "where locked_by is not null"
+            )
+
+        assert tuple(await until(locked)) == (1, worker.worker_id)
+        await until(lambda: one_left(connection))
+        may_end.set()
+        await until(lambda: is_empty(connection))
+    assert sorted(quick) == [1, 2, 3]
+
+
+async def one_left(connection: asyncpg.Connection) -> bool:
+    return await jobs_left(connection) == 1
+
+
+async def test_a_lost_transaction_frees_its_jobs_and_they_run_again(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    started: asyncio.Queue[int] = asyncio.Queue()
+    may_end = asyncio.Event()
+
+    @task(payload=None)
+    async def work(ctx: WorkerContext) -> None:
+        started.put_nowait(ctx.job.id)
+        await may_end.wait()
+
+    async with sql(gw_database) as connection, running(gw_database, tasks=[work], **MODE):
+        await connection.execute("select graphile_worker.add_job('work')")
+        first = await asyncio.wait_for(started.get(), 15)
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and state = 'idle in transaction'"
+        )
+        may_end.set()
+        assert await asyncio.wait_for(started.get(), 15) == first
+        await until(lambda: is_empty(connection))
+    assert "which will run again" in caplog.text
+
+
+async def test_a_shutdown_returns_what_waits_and_waits_for_what_runs(gw_database: str) -> None:
+    started, may_end = asyncio.Event(), asyncio.Event()
+    ran: list[int] = []
+
+    @task()
+    async def work(number: int) -> None:
+        ran.append(number)
+        started.set()
+        await may_end.wait()
+
+    async with sql(gw_database) as connection:
+        await add(connection, "work", 20)
+        async with running(gw_database, tasks=[work], concurrency=2, **MODE, **BUFFER) as worker:
+            await asyncio.wait_for(started.wait(), 15)
+            worker.request_shutdown()
+            may_end.set()
+        rows = await connection.fetch(
+            "select attempts, locked_by, last_error from graphile_worker._private_jobs"
+        )
+    assert len(rows) == 20 - len(ran)
+    assert {tuple(row) for row in rows} == {(0, None, None)}
+
+
+async def test_a_job_that_a_shutdown_interrupts_keeps_its_attempts(gw_database: str) -> None:
+    started = asyncio.Event()
+
+    @task(payload=None)
+    async def work() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async with sql(gw_database) as connection:
+        await connection.execute("select graphile_worker.add_job('work')")
+        async with running(gw_database, tasks=[work], shutdown_grace_period=0, **MODE):
+            await asyncio.wait_for(started.wait(), 15)
+        row = await connection.fetchrow(
+            "select attempts, locked_by, run_at > now() as later from graphile_worker._private_jobs"
+        )
+    assert tuple(row) == (0, None, True)
+
+
+async def test_jobs_of_named_queues_are_left_to_others(gw_database: str) -> None:
+    ran: list[str] = []
+
+    @task()
+    async def work(name: str) -> None:
+        ran.append(name)
+
+    async with sql(gw_database) as connection:
+        options = WorkerOptions(database_url=gw_database, tasks=[work], **MODE)
+        async with options.init() as worker:
+            utils = worker.create_utils()
+            await utils.add_job(work, "queued", JobSpec(queue_name="q"))
+            await utils.add_job(work, "free")
+            await worker.run_once()
+        assert ran == ["free"]
+        assert await jobs_left(connection) == 1
+
+
+async def test_the_job_of_a_row_lock_cannot_be_completed_by_its_handler(gw_database: str) -> None:
+    @task(payload=None)
+    async def work(ctx: WorkerContext) -> None:
+        async with ctx.transaction():
+            pass
+
+    options = WorkerOptions(database_url=gw_database, tasks=[work], **MODE)
+    async with options.init() as worker:
+        await worker.create_utils().add_job(work)
+        with pytest.raises(ExceptionGroup) as caught:
+            await worker.run_once(raise_on_failure=True)
+    assert "claim_mode='lock'" in str(caught.value.exceptions[0])
+
+
+def test_other_modes_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="claim_mode must be"):
+        WorkerOptions(claim_mode="turbo")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="max_pg_conn must be at least 7"):
+        WorkerOptions(claim_mode="transaction", max_pg_conn=6)
