@@ -78,9 +78,8 @@ async def main() -> int:
 
 
 async def fill(url: str) -> None:
-    async with WorkerUtils.connect(url) as utils:
-        await utils.migrate()
     connection = await asyncpg.connect(url)
+    await WorkerUtils(connection).migrate()
     await connection.execute(FILL.format(jobs=JOBS))
     await connection.execute("vacuum analyze graphile_worker._private_jobs")
     await connection.close()

@@ -175,3 +175,11 @@ async def test_web_sockets_are_refused() -> None:
 
     await app({"type": "websocket", "path": "/", "headers": []}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1000}]
+
+
+async def test_for_itself_its_first_page_is_where_it_is(gw_database: str) -> None:
+    app = create_admin_app(gw_database, auth=allow_all())
+    async with asked(app) as client:
+        for path in ("/", "/?range=15m", "/jobs"):
+            assert (await client.get(path)).status_code == 200, path
+    await app.aclose()
