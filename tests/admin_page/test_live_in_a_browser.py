@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
+import asyncpg
 import pytest
 from playwright.async_api import Page, expect
 from support.admin_site import fill, serving
@@ -12,6 +13,13 @@ from support.browser import browser, opened
 from support.running import sql, until
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(180)]
+expect.set_options(timeout=20_000)
+
+
+async def change(connection: asyncpg.Connection, statement: str) -> None:
+    """Change something, and let PostgreSQL's counters tell of it at once."""
+    await connection.execute(statement)
+    await connection.execute("select pg_stat_force_next_flush()")
 
 
 async def live(page: Page) -> None:
@@ -32,11 +40,11 @@ async def test_numbers_and_rows_follow_the_queue(gw_database: str) -> None:
         await page.goto(base + "jobs")
         await live(page)
         await expect(page.locator("#job-1 .st")).to_have_text("◷Scheduled")
-        await connection.execute("update graphile_worker._private_jobs set run_at = now()")
+        await change(connection, "update graphile_worker._private_jobs set run_at = now()")
         await expect(page.locator("#job-1 .st")).to_have_text("●Ready")
-        await connection.execute("select graphile_worker.add_job('t')")
+        await change(connection, "select graphile_worker.add_job('t')")
         await expect(page.locator("#job-2")).to_be_visible()
-        await connection.execute("delete from graphile_worker._private_jobs where id = 1")
+        await change(connection, "delete from graphile_worker._private_jobs where id = 1")
         await expect(page.locator("#job-1")).to_have_count(0)
         assert complaints.found == []
 
@@ -54,7 +62,7 @@ async def test_a_list_rests_while_jobs_are_selected_and_says_how_much_it_missed(
         await page.goto(base + "jobs")
         await live(page)
         await page.locator("#job-2 [data-pick]").check()
-        await connection.execute("select graphile_worker.add_job('t') from generate_series(1, 14)")
+        await change(connection, "select graphile_worker.add_job('t') from generate_series(1, 14)")
         chip = page.get_by_role("button", name=re.compile(r"^\d+ changes · refresh$"))
         await expect(chip).to_be_visible()
         await expect(page.locator("tbody tr")).to_have_count(3)
@@ -86,7 +94,7 @@ async def test_a_list_rests_while_somebody_is_at_work(gw_database: str, reason: 
             case _:
                 await page.keyboard.press("p")
                 await expect(page.locator("#pause")).to_have_text("Resume")
-        await connection.execute("select graphile_worker.add_job('t')")
+        await change(connection, "select graphile_worker.add_job('t')")
         await expect(page.locator('[data-refresh="list"]')).not_to_have_attribute("hidden", "")
         await expect(page.locator("tbody tr")).to_have_count(3)
         # Numbers go on, but for a pause, which is for all of it.
@@ -129,7 +137,7 @@ async def test_focus_and_caret_stay_through_20_updates(gw_database: str) -> None
             }"""
         )
         for number in range(20):
-            await connection.execute("select graphile_worker.add_job('t')")
+            await change(connection, "select graphile_worker.add_job('t')")
             await page.keyboard.press("r")
             await expect(page.locator(f"#job-{31 + number}")).to_have_count(1)
         assert await page.evaluate("window.updates") >= 20

@@ -45,6 +45,7 @@ async def test_a_stream_tells_what_has_changed(gw_database: str) -> None:
         name, first = await anext(told)
         assert (name, first["kinds"], first["lost"]) == ("pulse", ["pulse"], None)
         await connection.execute("select graphile_worker.add_job('t')")
+        await connection.execute("select pg_stat_force_next_flush()")
         async for _, news in told:
             if news["changes"]:
                 assert "jobs" in news["kinds"]

@@ -46,7 +46,11 @@ class Follower:
 
 
 def changes_between(before: Pulse | None, after: Sample[Pulse]) -> int:
-    """How many changes of jobs PostgreSQL counted; without its counters, any is one."""
+    """How many changes of jobs PostgreSQL counted.
+
+    A connection that rests after a change tells of it only after ten seconds. What is due is seen
+    at once, so that other than before is one change at least.
+    """
     if before is None or before.at == after.value.at:
         return 0
     now = after.value
@@ -58,7 +62,8 @@ def changes_between(before: Pulse | None, after: Sample[Pulse]) -> int:
             (before.deleted, now.deleted),
         )
     ]
-    return sum(counts) if min(counts) >= 0 else 1
+    is_other = (before.ready, before.oldest_run_at) != (now.ready, now.oldest_run_at)
+    return max(sum(counts), int(is_other)) if min(counts) >= 0 else 1
 
 
 def events(allowed: Allowed) -> Callable[[Request, Site, Viewer], Awaitable[Response]]:
