@@ -47,6 +47,14 @@ def test_a_line_breaks_where_nothing_is_known_and_a_single_value_is_a_dot() -> N
     assert chart.sentence == "Wait: now p50 10 s; highest 10 s."
 
 
+def test_an_axis_of_durations_has_steps_that_people_have_words_for() -> None:
+    lines = [Series(name="p95", mark="l1", values=[0.001, 600.0, 1e9], total=False)]
+    chart = log_lines("Wait", lines=lines, times=TIMES, x_labels=TIMES, write=span)
+    assert chart.y_labels[-7:] == ("1 h", "10 m", "1 m", "10 s", "1.0 s", "100 ms", "10 ms")
+    heights = re.findall(r"[ML][\d.]+ ([\d.]+)", chart.picture.split('class="l1"')[1])
+    assert (heights[0], heights[2]) == ("150.0", "0.0")
+
+
 def test_nothing_known_is_no_chart() -> None:
     series = Series(name="x", mark="c1", values=[None, None, None])
     chart = bars("X", stacked=[series], times=TIMES, x_labels=TIMES)

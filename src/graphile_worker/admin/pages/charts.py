@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from graphile_worker.admin.pages.words import number
 
 WIDTH, HEIGHT = 1000, 150
 STEPS = (1, 2, 2.5, 5, 10)
+SECONDS = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 36_000.0, 345_600.0, 3_456_000.0)
+"""Steps of an axis of durations: what people have words for."""
 TICKS = 4
 
 
@@ -94,26 +97,42 @@ def log_lines(
     write: Callable[[float | None], str],
     floor: float = 0.01,
 ) -> Chart:
-    """Lines on a logarithmic axis that begins at `floor`; what is smaller lies on it."""
-    highest = max((value or 0 for one in lines for value in one.values), default=0)
-    decades = max(2, math.ceil(math.log10(max(highest, floor) / floor) - 1e-9))
+    """Lines of seconds on an axis from `floor` up, of which each step is several times the last.
 
-    def height(value: float) -> float:
-        return math.log10(max(value, floor) / floor) / decades
-
+    What is smaller lies at the bottom.
+    """
+    known = [value for one in lines for value in one.values if value is not None]
+    steps = _steps(floor, max(known, default=floor))
     last = ", ".join(
         f"{one.name} {write(next((v for v in reversed(one.values) if v is not None), None))}"
         for one in lines
     )
     return Chart(
-        picture=_picture([_grid(decades), *(_line(one, height) for one in lines)]),
-        sentence=f"{title}: now {last}; highest {write(highest or None)}.",
-        y_labels=tuple(write(floor * 10**step) for step in range(decades, -1, -1)),
+        picture=_picture(
+            [_grid(len(steps) - 1), *(_line(one, partial(_height, steps)) for one in lines)]
+        ),
+        sentence=f"{title}: now {last}; highest {write(max(known, default=None))}.",
+        y_labels=tuple(write(step) for step in reversed(steps)),
         x_labels=tuple(x_labels),
         series=tuple(lines),
         times=tuple(times),
         write=write,
     )
+
+
+def _steps(floor: float, highest: float) -> Sequence[float]:
+    """The steps of a time axis from `floor` to the first that is not below `highest`."""
+    first = SECONDS.index(floor)
+    last = next((at for at, step in enumerate(SECONDS) if step >= highest), len(SECONDS) - 1)
+    return SECONDS[first : max(last, first + 2) + 1]
+
+
+def _height(steps: Sequence[float], seconds: float) -> float:
+    """Where a value lies, from 0 to 1; between two steps by its logarithm."""
+    seconds = min(max(seconds, steps[0]), steps[-1])
+    at = next(at for at in range(len(steps) - 1) if seconds <= steps[at + 1])
+    part = math.log(seconds / steps[at]) / math.log(steps[at + 1] / steps[at])
+    return (at + part) / (len(steps) - 1)
 
 
 def spark(values: Sequence[float]) -> str:

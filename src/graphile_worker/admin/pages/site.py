@@ -52,12 +52,12 @@ class Samples:
     def __init__(self, reading: Reading) -> None:
         self.figures = reading.figures
         self.pulse = reading.pulse
-        self.failures: Sampled[Failures] = Sampled(reading.failures, every=10.0)
-        self.load: Sampled[list[int]] = Sampled(reading.forward_load, every=30.0)
-        self.crons: Sampled[list[CronEntry]] = Sampled(reading.crons, every=30.0)
-        self.work: Sampled[list[TaskWork]] = Sampled(reading.past.tasks, every=30.0)
-        self.kept: Sampled[HistoryStatus | None] = Sampled(reading.past.status, every=60.0)
-        self.health: Sampled[Health] = Sampled(reading.health, every=60.0)
+        self.failures: Sampled[Failures] = Sampled(reading.failures, every=30.0)
+        self.load: Sampled[list[int]] = Sampled(reading.forward_load, every=60.0)
+        self.crons: Sampled[list[CronEntry]] = Sampled(reading.crons, every=60.0)
+        self.work: Sampled[list[TaskWork]] = Sampled(reading.past.tasks, every=60.0)
+        self.kept: Sampled[HistoryStatus | None] = Sampled(reading.past.status, every=300.0)
+        self.health: Sampled[Health] = Sampled(reading.health, every=300.0)
         self.counters = Counters()
 
     @property

@@ -59,7 +59,7 @@ def _row(v: View, member: FleetMember, *, may_unlock: bool) -> dict[str, Any]:
         "started_at": member.started_at,
         "heartbeat_at": member.last_heartbeat_at,
         "jobs": member.jobs,
-        "slots": words.UNKNOWN
+        "slots": words.number(member.jobs)
         if member.concurrency is None
         else f"{words.number(member.jobs)} of {words.number(member.concurrency)}",
         "tasks": [v.mono(task) for task in member.tasks or ()],
