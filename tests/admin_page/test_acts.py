@@ -191,6 +191,7 @@ async def test_a_selection_is_exported_as_lines(gw_database: str) -> None:
         )
         lines = (await client.get("/jobs/export?id=2&id=4")).text.splitlines()
         assert [re.search(r'"id":(\d+)', line)[1] for line in lines] == ["2", "4"]
+        assert '"payload":{"n":2}' in lines[0]
         whole = (await client.get("/jobs/export")).text.splitlines()
         assert len(whole) == 5
         assert '"payload":{"n":5}' in whole[0]
@@ -286,6 +287,23 @@ async def test_queues_tasks_and_all_are_paused_and_resumed(gw_database: str) -> 
         assert "Task mail goes on." in done.text
         refused = await client.get("/pause?kind=odd&name=x")
         assert refused.status_code == 400
+
+
+async def test_who_may_not_see_payloads_does_not_find_them_out(gw_database: str) -> None:
+    viewer = Identity("vera", "", frozenset({"view", "export"}))
+    async with sql(gw_database) as connection, browsing(gw_database, auth=Door(viewer)) as client:
+        await connection.execute("""select graphile_worker.add_job('t', '{"pin": 4711}')""")
+        for query in ("payload=pin%3D4711", "q=4711", "payload=4711"):
+            for path in ("/jobs", "/jobs/export"):
+                page = await client.get(f"{path}?{query}")
+                assert page.status_code == 400, (path, query)
+                assert "needs the permission view_payload" in page.text
+        assert '"payload":null' in (await client.get("/jobs/export")).text
+        assert (await client.get("/jobs/1/payload")).status_code == 403
+    operator = Identity.of("otto", "operator")
+    async with browsing(gw_database, auth=Door(operator)) as client:
+        assert "reveal_payload" in (await client.get("/jobs?payload=pin%3D4711")).text
+        assert (await client.post("/jobs/1", data=MARK)).status_code == 403
 
 
 async def test_workers_are_unlocked_and_swept(gw_database: str) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from graphile_worker.admin.pages.assets import assets
 from graphile_worker.admin.pages.messages import trouble
 from graphile_worker.admin.pages.site import Site, Viewer
-from graphile_worker.admin.service.filters import parse_filter
+from graphile_worker.admin.pages.wanted import filter_for
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.payloads.codec import from_json, to_json
 from graphile_worker.queries.admin_jobs import JobRow
@@ -39,19 +39,22 @@ async def static(request: Request) -> Response:
 async def export(request: Request, site: Site, viewer: Viewer) -> Response:
     """`GET /jobs/export`: the jobs of a filter, or those that are selected, a line each."""
     ids = [int(value) for value in request.query_params.getlist("id") if value.isdigit()][:200]
+    may = viewer.permissions
     try:
-        wanted = parse_filter(dict(request.query_params))
+        wanted = filter_for(site, may, dict(request.query_params))
     except ConfigurationError as error:
         return trouble(request, await site.view(request, viewer), error)
     await site.audit.tell(viewer.name, "export", {"ids": ids} if ids else {"filter": wanted.fields})
+    shows = "view_payload" in may
 
     async def lines() -> AsyncIterator[bytes]:
         if ids:
-            for row in await site.reading.rows(ids):
-                yield line_of(row)
+            yield b"".join(
+                line_of(row, shows=shows) for row in await site.reading.rows(ids, payloads=shows)
+            )
             return
         async for rows in site.reading.export(wanted):
-            yield b"".join(map(line_of, rows))
+            yield b"".join(line_of(row, shows=shows) for row in rows)
 
     headers = {
         "Content-Disposition": 'attachment; filename="jobs.ndjson"',
@@ -60,16 +63,12 @@ async def export(request: Request, site: Site, viewer: Viewer) -> Response:
     return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
 
 
-def line_of(row: JobRow) -> bytes:
-    """A job as a line of JSON; a payload that was cut is a text, not JSON."""
+def line_of(row: JobRow, *, shows: bool) -> bytes:
+    """A job as a line of JSON; with its payload, if that may be shown and is not too big."""
     values: dict[str, Any] = {
         field.name: _plain(getattr(row, field.name)) for field in dataclasses.fields(row)
     }
-    if row.payload is not None:
-        try:
-            values["payload"] = from_json(row.payload)
-        except ValueError:
-            values["payload"] = row.payload
+    values["payload"] = from_json(row.payload) if shows and row.payload is not None else None
     return to_json(values).encode() + b"\n"
 
 

@@ -33,6 +33,8 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
     reveal = request.method == "POST"
     try:
         job_id = id_of(request)
+        if reveal:
+            await site.audit.tell(viewer.name, "reveal", {"ids": [job_id]})
         details = None if job_id is None else await site.reading.job(job_id, reveal=reveal)
         attempts = [] if details is None else await site.reading.past.attempts(details.row.id)
         await site.samples.kept.get()
@@ -40,8 +42,6 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         return trouble(request, v, error)
     if details is None:
         return await gone(request, v, site, job_id)
-    if reveal:
-        await site.audit.tell(viewer.name, "reveal", {"ids": [details.row.id]})
     job = details.row
     return render(
         request,

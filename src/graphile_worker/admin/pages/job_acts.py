@@ -15,9 +15,10 @@ from graphile_worker.admin.pages.messages import trouble
 from graphile_worker.admin.pages.questions import Field, Question, Told, ask, tell
 from graphile_worker.admin.pages.site import Site, Viewer
 from graphile_worker.admin.pages.view import View
+from graphile_worker.admin.pages.wanted import filter_for
 from graphile_worker.admin.service.actions import Act, JobAction, Report
 from graphile_worker.admin.service.changing import Changing
-from graphile_worker.admin.service.filters import FIELDS, parse_filter
+from graphile_worker.admin.service.filters import FIELDS
 from graphile_worker.admin.service.job_page import Preview
 from graphile_worker.errors import ConfigurationError, DatabaseError
 
@@ -52,7 +53,7 @@ async def act_on_jobs(request: Request, site: Site, viewer: Viewer) -> Response:
         _check_typed(values)
         newest = int(values["newest_id"]) if values.get("newest_id", "").isdigit() else None
         operation = await changing.start(
-            viewer.name, wanted, parse_filter(_filter(given)), newest_id=newest
+            viewer.name, wanted, filter_for(site, v.may, _filter(given)), newest_id=newest
         )
         return Response(status_code=303, headers={"Location": v.url("operations", operation.id)})
     except ConfigurationError as error:
@@ -103,7 +104,7 @@ async def _question(v: View, site: Site, given: Given) -> Question:
     _changing(v, site, given)
     values = dict(given)
     if "all" in values:
-        preview = await site.reading.preview(parse_filter(_filter(given)))
+        preview = await site.reading.preview(filter_for(site, v.may, _filter(given)))
         return _about_all(v, act, preview, given)
     ids = _ids(given)
     if not ids:

@@ -23,7 +23,8 @@ from graphile_worker.admin.pages.problems import Problem, problem_of
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer, last
 from graphile_worker.admin.pages.view import View
-from graphile_worker.admin.service.filters import SCOPES, JobFilter, parse_filter
+from graphile_worker.admin.pages.wanted import filter_for
+from graphile_worker.admin.service.filters import SCOPES, JobFilter
 from graphile_worker.admin.service.job_page import JobPage
 from graphile_worker.errors import ConfigurationError, DatabaseError
 
@@ -76,7 +77,7 @@ async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
     problem: Problem | None = None
     wanted: JobFilter | None = None
     try:
-        wanted = parse_filter(given)
+        wanted = filter_for(site, v.may, given)
         page = await site.reading.jobs(
             wanted, limit=int(size), after=given.get("after"), payloads="payload" in chosen
         )

@@ -208,11 +208,13 @@ class Reading:
             details_of, row, holder, self._shower(reveal=reveal), chars=_DETAIL_CHARS
         )
 
-    async def rows(self, ids: Sequence[int]) -> list[JobRow]:
+    async def rows(self, ids: Sequence[int], *, payloads: bool = False) -> list[JobRow]:
         """Jobs by their ids, in that order; those that are gone are left out."""
         workers = (await self.figures.get()).value.workers
-        rows = await self._sessions.read(job_rows(self._schema, ids, workers))
-        return shown_rows(rows, self._options.redactor, chars=0)
+        chars = _DETAIL_CHARS if payloads else 0
+        rows = await self._sessions.read(job_rows(self._schema, ids, workers, payload_chars=chars))
+        whole = [without_big_payload(row, _DETAIL_CHARS) for row in rows]
+        return shown_rows(whole, self._options.redactor, chars=None)
 
     async def payload(self, job_id: int, *, reveal: bool = False) -> Payload | None:
         """The whole payload of a job, up to 64 million characters, as it is stored."""
