@@ -14,9 +14,11 @@ from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer
 from graphile_worker.admin.service.audit import AuditEntry
 from graphile_worker.errors import DatabaseError
+from graphile_worker.payloads.shapes import is_list, is_mapping
 
 _SIZE: Final = 100
 _DIGITS: Final = 19
+_ITEMS: Final = 20
 _SHOWN: Final = 300
 """Characters of what something was done to."""
 _COUNTS: Final = ("requested", "changed", "skipped")
@@ -70,13 +72,12 @@ def _text(values: Mapping[str, Any]) -> str:
 
 
 def _plain(value: object) -> str:
-    match value:
-        case dict():
-            return ", ".join(f"{name}={_plain(part)}" for name, part in value.items())
-        case list() | tuple():
-            return ", ".join(map(_plain, value[:20])) + (" …" if len(value) > 20 else "")  # noqa: PLR2004 - enough to see
-        case _:
-            return str(value)
+    if is_mapping(value):
+        return ", ".join(f"{name}={_plain(part)}" for name, part in value.items())
+    if is_list(value):
+        more = " …" if len(value) > _ITEMS else ""
+        return ", ".join(map(_plain, value[:_ITEMS])) + more
+    return str(value)
 
 
 def _number(given: Mapping[str, str]) -> int | None:
