@@ -13,10 +13,12 @@ import time
 import asyncpg
 import httpx
 
-from graphile_worker import WorkerUtils
 from graphile_worker.admin import allow_all, create_admin_app
 from graphile_worker.admin.app import AdminApp
+from graphile_worker.client.open_database import open_database
+from graphile_worker.database.schema import Schema
 from graphile_worker.embedded.server import EmbeddedPostgres
+from graphile_worker.migrations.runner import migrate
 
 JOBS = 1_000_000
 ROUNDS = 11
@@ -78,8 +80,10 @@ async def main() -> int:
 
 
 async def fill(url: str) -> None:
+    database = await open_database(url)
+    await migrate(database, Schema("graphile_worker"))
+    await database.aclose()
     connection = await asyncpg.connect(url)
-    await WorkerUtils(connection).migrate()
     await connection.execute(FILL.format(jobs=JOBS))
     await connection.execute("vacuum analyze graphile_worker._private_jobs")
     await connection.close()

@@ -67,8 +67,8 @@ async def test_names_of_any_kind_do_not_break_the_page(gw_database: str) -> None
     async with sql(gw_database) as connection:
         for name in ("<img src=x onerror=alert(1)>", "\u202eright to left", "x" * 128, "%_'\""):
             await connection.execute(
-                "select graphile_worker.add_job($1, json_build_object($1, repeat($1, 50)),"
-                " queue_name := $1, job_key := repeat($1, 3))",
+                "select graphile_worker.add_job($1::text, json_build_object($1::text, repeat($1::text, 50)),"
+                " queue_name := $1::text, job_key := repeat($1::text, 3))",
                 name,
             )
     async with (
