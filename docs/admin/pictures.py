@@ -64,7 +64,7 @@ async def main(server: DatabaseServer) -> None:
 
 HISTORY = """
 insert into graphile_worker._gwx_sample
-select at, ins, (2.1 * del)::bigint, del, null, 40, 12, 5, 15, 45, 30,
+select at, ins, (1.04 * del)::bigint, del, null, 40, 12, 5, 15, 45, 30,
   2 + 1.5 * sin(n / 7.0) + case when n between 38 and 44 then 12 else 0 end, 2
 from (
   select n, date_trunc('minute', now()) - (70 - n) * interval '1 minute' as at,

@@ -22,7 +22,8 @@ GROWN: Final = 10
 """A kind of failure is news when it grew by so many within the last hour, and by half."""
 DEAD_ROWS: Final = 100_000
 DEAD_SHARE: Final = 5
-BUSY: Final = 0.05
+BUSY: Final = 0.10
+"""Of one connection. Each reading keeps to half of it; the first ones also wait for connections."""
 
 
 @dataclass(frozen=True, slots=True)
