@@ -81,6 +81,8 @@ def test_indented_as_people_read_it() -> None:
         ('{"token": "hunter2", "a": 1}', f'{{"token": {HIDDEN}, "a": 1}}'),
         ("Authorization: Bearer hunter2", f"Authorization: {HIDDEN}"),
         ("{'api_key': 'hunter2'}", f"{{'api_key': {HIDDEN}}}"),
+        ("no: password=hunter2", f"no: password={HIDDEN}"),
+        ("a=b=c token=hunter2", f"a=b=c token={HIDDEN}"),
         ("unexpected token at line 3", "unexpected token at line 3"),
     ],
 )

@@ -18,8 +18,10 @@ def located(scope: Scope) -> Scope:
         return scope
     whole = unquote(raw.partition(b"?")[0].decode("latin-1"))
     path: str = scope["path"]
+    if whole == path:
+        return scope
     for rest in (path, path.removesuffix("/")):
-        if whole != rest and whole.endswith(rest):
+        if whole.endswith(rest):
             return {**scope, "path": whole, "root_path": whole[: len(whole) - len(rest)]}
     return scope
 
