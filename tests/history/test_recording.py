@@ -139,6 +139,15 @@ async def test_over_a_pool_of_another_driver(gw_database: str) -> None:
         assert sum(period.completed for period in await utils.history.periods()) == 3
 
 
+async def test_claims_by_transaction_are_recorded_as_others_are(gw_database: str) -> None:
+    async with WorkerUtils.connect(gw_database) as utils:
+        await utils.add_jobs([fine.job() for _ in range(10)])
+        await done(gw_database, history=ALL, claim_mode="transaction")
+        assert [run.outcome for run in await utils.history.runs(task="fine")] == ["completed"] * 10
+        [work] = await utils.history.tasks()
+        assert (work.task, work.completed) == ("fine", 10)
+
+
 async def test_by_default_only_what_did_not_end_well_is_logged(gw_database: str) -> None:
     async with WorkerUtils.connect(gw_database) as utils:
         await utils.history.install()

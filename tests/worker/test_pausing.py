@@ -13,6 +13,7 @@ from support.running import running, sql, until
 from graphile_worker import (
     JobSpec,
     LocalQueueConfig,
+    RawJobSpec,
     Worker,
     WorkerOptions,
     WorkerUtils,
@@ -207,6 +208,39 @@ async def test_a_paused_task_waits_while_others_run(gw_database: str, runs: Runs
 
 async def claims(worker: Worker, tasks: int) -> bool:
     return len(worker._task_ids.ids) == tasks
+
+
+async def test_claims_by_transaction_obey_too(gw_database: str, runs: Runs) -> None:
+    async with running(gw_database, tasks=runs.tasks, claim_mode="transaction") as worker:
+        utils = worker.create_utils()
+        await utils.pause_task("quick")
+        await until(lambda: claims(worker, 2))
+        await utils.add_raw_job("quick")
+        await utils.add_raw_job("other")
+        await until(runs.are(other=1))
+        await utils.resume_task("quick")
+        await until(runs.are(other=1, quick=1))
+
+
+async def test_a_queue_at_full_speed_stops_at_once(gw_database: str, runs: Runs) -> None:
+    """Its worker takes the next job in the statement that releases the one before."""
+    async with running(gw_database, tasks=runs.tasks) as worker:
+        utils = worker.create_utils()
+        await utils.add_raw_jobs([RawJobSpec("quick", None, in_queue("mail")) for _ in range(3000)])
+        await until(lambda: has_run(runs, 20))
+        paused = await utils.pause_queue("mail")
+        assert len(paused.running) <= 1
+        await until(lambda: nothing_runs(worker))
+        ran = runs.of["quick"]
+        assert ran < 3000
+        await utils.add_raw_job("other")
+        await until(lambda: has_run(runs, 1, "other"))
+        assert runs.of["quick"] == ran
+        assert len(await utils.list_jobs("blocked", limit=None)) == 3000 - ran
+
+
+async def has_run(runs: Runs, count: int, task: str = "quick") -> bool:
+    return runs.of[task] >= count
 
 
 async def test_a_pause_is_known_to_a_worker_that_starts_after_it(

@@ -22,6 +22,7 @@ WORDS: Final = frozenset(
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\s+|"', re.DOTALL)
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_LOGIN: Final = re.compile(r"(://[^\s:/@]{0,200}:)[^\s@/]{1,500}@")
 _ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -54,7 +55,7 @@ class Redactor:
         self._enabled = enabled
         # A separator as in `password=x`, `"token": "x"`, `api_key: x`.
         self._pair = re.compile(
-            r"""(?P<key>[\w-]{2,64})(?P<between>["']?\s{0,3}(?:=>|[=:])\s{0,3})"""
+            r"""(?<![\w-])(?P<key>[\w-]{2,})(?P<between>["']?\s{0,3}(?:=>|[=:])\s{0,3})"""
             r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&)\]}"']+)"""
         )
 
@@ -90,22 +91,18 @@ class Redactor:
         """An error without the values of `password=…`, `"token": "…"` and logins in URLs."""
         if not self._enabled:
             return Shown(text)
-        hidden = 0
-
-        def hide(found: re.Match[str]) -> str:
-            nonlocal hidden
-            if not self.is_secret(found["key"]):
-                return found[0]
-            hidden += 1
-            return f"{found['key']}{found['between']}{HIDDEN}"
-
-        def hide_login(found: re.Match[str]) -> str:
-            nonlocal hidden
-            hidden += 1
-            return f"{found[1]}{HIDDEN}@"
-
-        text = re.sub(r"(://[^\s:/@]{0,200}:)[^\s@/]{1,500}@", hide_login, text)
-        return Shown(self._pair.sub(hide, text), hidden)
+        text, hidden = _LOGIN.subn(rf"\g<1>{HIDDEN}@", text)
+        parts: list[str] = []
+        end = 0
+        while (found := self._pair.search(text, end)) is not None:
+            if self.is_secret(found["key"]):
+                parts += [text[end : found.start("value")], HIDDEN]
+                end = found.end()
+                hidden += 1
+            else:  # what looks like its value may be a pair itself, as in `no: token=x`
+                parts.append(text[end : found.start("value")])
+                end = found.start("value")
+        return Shown("".join([*parts, text[end:]]), hidden)
 
     def _parts(self, text: str, *, indent: bool) -> Iterator[tuple[str, bool]]:
         """The text in parts, each with whether a secret was in its place."""

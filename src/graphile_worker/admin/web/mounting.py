@@ -18,7 +18,7 @@ def located(scope: Scope) -> Scope:
         return scope
     whole = unquote(raw.partition(b"?")[0].decode("latin-1"))
     path: str = scope["path"]
-    if whole == path:  # nothing was taken away
+    if whole == path:
         return scope
     for rest in (path, path.removesuffix("/")):
         if whole.endswith(rest):
