@@ -14,8 +14,8 @@ from graphile_worker.errors import DatabaseError
 T = TypeVar("T")
 
 DUTY: Final = 40
-"""A sample is kept for at least so many times what it took. One alone takes 2.5 % of a connection at
-most, and those of an open page together stay below 5 %: only one of them reads the whole table."""
+"""A sample is kept for at least so many times what it took. One alone takes 2.5 % of a connection
+at most, and those of an open page together stay below 5 %: only one reads the whole table."""
 
 
 @dataclass(frozen=True, slots=True)
