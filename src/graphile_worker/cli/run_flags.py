@@ -78,6 +78,8 @@ def merge(options: WorkerOptions, settings: Settings) -> WorkerOptions:
     """
     said = _said(options, settings)
     changes: dict[str, Any] = {name: said[name] for name in _FIELDS if name in said}
+    if said.get("history") is False:
+        changes["history"] = False
     if "database_url" in changes:
         changes["database"] = None
     if "crontab" in said:

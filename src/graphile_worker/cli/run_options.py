@@ -205,6 +205,7 @@ def _of_dying() -> list[click.Option]:
             "Also take locks of owners that never registered, as Node.js workers.",
         ),
         _switch("recovery", "no-recovery", "Look for dead workers, or leave them to others."),
+        _switch("history", "no-history", "Record history where it is installed, or nothing."),
     ]
 
 
