@@ -73,6 +73,7 @@ def module() -> Iterator[types.ModuleType]:
     del sys.modules[module.__name__]
 
 
+@pytest.mark.timeout(180)  # pages with dozens of commands, on a machine that has other things to do
 @pytest.mark.parametrize("name", GUIDES)
 async def test_a_guide_tells_the_truth(
     name: str,
