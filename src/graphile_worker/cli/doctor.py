@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from graphile_worker.cli.durations import positive_duration
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import one_line, print_json, print_rows, writes_unicode
 from graphile_worker.cli.settings import Command, Settings
 from graphile_worker.doctor.finding import Finding, Level, plural
@@ -25,7 +26,7 @@ _MARKS: Final = {
 }
 
 
-@click.command("doctor", cls=Command)
+@click.command("doctor", cls=Command, epilog=examples("doctor", "doctor --json"))
 @click.option(
     "--direct-database-url",
     metavar="URL",
@@ -58,8 +59,6 @@ def command(
 
     Exit code 1 when there is a problem; warnings alone are 0. Run it where the
     workers run: it also looks at this machine's clock and at what stops them.
-
-    Example: graphile-worker doctor --json
     """
     from graphile_worker.cli.doctor_readings import findings_of, stop_reading  # noqa: PLC0415
     from graphile_worker.doctor.shutdown import shutdown  # noqa: PLC0415
