@@ -11,7 +11,7 @@ from graphile_worker.cli.examples import examples
 from graphile_worker.cli.settings import Command, Settings
 
 
-@click.command("watch", cls=Command, epilog=examples("watch --once"))
+@click.command("watch", cls=Command, epilog=examples("watch --interval 5s", "watch --once --json"))
 @click.option("--once", is_flag=True, help="Show one frame, and exit.")
 @click.option(
     "--interval",
