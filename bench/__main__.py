@@ -4,11 +4,12 @@ import asyncio
 import signal
 import sys
 
-from bench import add, cron, history, hooks, memory, processes, quick, scale
+from bench import add, admin, cron, history, hooks, memory, processes, quick, scale
 from bench import all as everything
 
 BENCHMARKS = {
     "add": add.main,
+    "admin": admin.main,
     "all": everything.main,
     "cron": cron.main,
     "history": history.main,

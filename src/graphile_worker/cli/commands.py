@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "doctor": ("doctor", "Check the deployment, and say how to mend what is wrong."),
     "watch": ("watch", "Watch the jobs and the workers, live."),
     "bench": ("bench", "Measure how fast jobs are added and run on this database."),
+    "admin": ("admin", "Serve the admin page and its API."),
     "crontab": ("crontab", "Check crontabs, and see what they mean."),
     "queue": ("queue", "Pause and resume named queues, for workers of every kind."),
     "task": ("task", "Pause and resume tasks, for the Python workers."),
