@@ -17,8 +17,8 @@ HERE = [
     *("cron", "cron pause", "cron resume", "pause", "resume", "paused"),
     *("history install", "history status", "history prune", "history uninstall"),
 ]
-ELSEWHERE = ["doctor", "watch", "bench", "demo"]
-"""What takes longer, or does not end, has tests of its own that take its examples."""
+ELSEWHERE = ["doctor", "watch", "bench", "admin", "demo"]
+"""What takes longer, or does not end, has tests of its own."""
 
 
 @pytest.fixture
