@@ -42,7 +42,7 @@ def test_each_shell_has_its_script(shell, capsys):
 
 def test_commands_options_and_choices_are_completed():
     assert completed("") == list(COMMANDS)
-    assert completed("re") == ["reschedule", "remove"]
+    assert completed("swe") == ["sweep-stale-workers"]
     assert "--recovery-delay" in completed("sweep-stale-workers", "--re")
     assert completed("list", "--state", "s") == ["scheduled", "stuck"]
     assert completed("cleanup", "gc-") == ["gc-task-identifiers", "gc-job-queues"]

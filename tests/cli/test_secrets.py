@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from graphile_worker.cli.main import SUPERVISED
 from graphile_worker.cli.secrets_given import SecretsGiven
+from graphile_worker.supervisor.messages import VARIABLE
 
 SECRET = "hunter2'secret"
 URL = f"postgres://me:{SECRET}@127.0.0.1:1/x"
@@ -68,6 +70,14 @@ def test_debugging_hides_it_too(here, monkeypatch):
     monkeypatch.setenv("GRAPHILE_WORKER_DEBUG", "1")
     ended = here("list", "--database-url", URL)
     assert "Traceback" in ended.err
+    assert "hunter2" not in ended.err
+
+
+def test_processes_of_a_supervisor_do_not_warn_again(here, monkeypatch):
+    assert SUPERVISED == VARIABLE
+    monkeypatch.setenv(VARIABLE, "something")
+    ended = here("stats", "--database-url", URL)
+    assert ended.err.startswith("Error: ")
     assert "hunter2" not in ended.err
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from graphile_worker.cli.crontab_file import read_crontab
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.logs import LEVELS, log_to_stderr
 from graphile_worker.cli.output import print_json
 from graphile_worker.cli.settings import Command, Settings
@@ -39,7 +40,7 @@ class _Access:
     generated: bool
 
 
-@click.command("admin", cls=Command)
+@click.command("admin", cls=Command, epilog=examples("admin", "admin --read-only"))
 @click.option(
     "--listen", metavar="HOST:PORT", default=_DEFAULT, show_default=True, help="Where to serve."
 )

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import click
 
 from graphile_worker.cli.application import find, options_of
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import print_json, print_rows
 from graphile_worker.cli.run_flags import is_given, merge
 from graphile_worker.cli.run_options import PREFIX, run_options, target_argument
@@ -29,7 +30,12 @@ def command() -> None:
     """See which options hold, and who says so."""
 
 
-@command.command("show", cls=Command, params=[target_argument(), *run_options()])
+@command.command(
+    "show",
+    cls=Command,
+    params=[target_argument(), *run_options()],
+    epilog=examples("config show", "config show tasks:tasks --concurrency 4"),
+)
 @click.pass_context
 def show(context: click.Context, target: str | None) -> None:
     """Print each option of `run` with its value and where that is said.

@@ -21,6 +21,9 @@ INTERRUPTED: Final = 130
 
 DEBUG: Final = "GRAPHILE_WORKER_DEBUG"
 
+SUPERVISED: Final = "GRAPHILE_WORKER_SUPERVISED"
+"""Set where `run --processes` started this: then it has said already what there is to say."""
+
 Hide: TypeAlias = Callable[[str], str]
 """Takes the secrets of the command line out of a text."""
 
@@ -65,7 +68,7 @@ def _warned_of(arguments: Sequence[str], *, as_json: bool) -> Hide:
 
     secrets = SecretsGiven.among(arguments)
     warning = secrets.warning()
-    if warning is not None:
+    if warning is not None and not os.environ.get(SUPERVISED):
         warn(warning, as_json=as_json)
     return secrets.hide
 

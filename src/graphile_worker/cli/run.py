@@ -7,6 +7,7 @@ import dataclasses
 import click
 
 from graphile_worker.cli.application import find
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.logs import log_to_stderr
 from graphile_worker.cli.loop import run_on_loop
 from graphile_worker.cli.output import print_json
@@ -18,7 +19,12 @@ from graphile_worker.supervisor.member import Member
 from graphile_worker.worker.worker import RunResult
 
 
-@click.command("run", cls=Command, params=[target_argument(), *run_options()])
+@click.command(
+    "run",
+    cls=Command,
+    params=[target_argument(), *run_options()],
+    epilog=examples("run tasks:tasks --once", "run tasks.py:options --once --concurrency 4"),
+)
 @click.option("--once", is_flag=True, help="Run what is due, print how it ended, and exit.")
 @click.option("--reload", "reloads", is_flag=True, help="Start again when source files change.")
 @click.pass_context
