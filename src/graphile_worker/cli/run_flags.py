@@ -17,7 +17,7 @@ _FIELDS: Final = (
     *("forbidden_flags", "complete_job_batch_delay", "fail_job_batch_delay"),
     *("thread_workers", "process_workers", "use_notification_delivery", "use_local_time"),
     *("prepared_statements", "direct_database_url", "wait_for_database", "hook_timeout"),
-    *("listen", "listen_beyond_loopback"),
+    *("listen", "listen_beyond_loopback", "claim_mode"),
 )
 """Options that are called like the fields of `WorkerOptions` that they set."""
 
