@@ -22,7 +22,7 @@ import asyncpg
 from graphile_worker import RawJobSpec, WorkerOptions, WorkerUtils, task
 from graphile_worker.embedded.server import EmbeddedPostgres
 
-ROUNDS = 5
+ROUNDS = 8
 CHUNK = 10_000
 ANY_LEFT = "select exists (select from graphile_worker._private_jobs)"
 
@@ -39,8 +39,13 @@ class Kind:
 
 
 KINDS = (
-    Kind("noop", 60_000, 0.9, ("--concurrency", "24", "--local-queue-size", "500")),
-    Kind("burn", 4_000, 1.5, ("--concurrency", "8", "--local-queue-size", "16")),
+    Kind("noop", 40_000, 0.9, ("--concurrency", "24", "--local-queue-size", "500")),
+    Kind(
+        "burn",
+        2_000,
+        1.5,
+        ("--concurrency", "4", "--local-queue-size", "50", "--complete-job-batch-delay", "20ms"),
+    ),
 )
 
 
