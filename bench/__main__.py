@@ -4,14 +4,17 @@ import asyncio
 import signal
 import sys
 
-from bench import add, cron, hooks, processes, quick, scale
+from bench import add, admin, cron, history, hooks, memory, processes, quick, scale
 from bench import all as everything
 
 BENCHMARKS = {
     "add": add.main,
+    "admin": admin.main,
     "all": everything.main,
     "cron": cron.main,
+    "history": history.main,
     "hooks": hooks.main,
+    "memory": memory.main,
     "processes": processes.main,
     "quick": quick.main,
     "scale": scale.main,

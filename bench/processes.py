@@ -3,8 +3,9 @@
 Jobs that do nothing, with a local queue: there the database is the limit, and a second process may
 cost little. Jobs that keep a core busy for a millisecond: there it has to pay. The workers are
 ready before all jobs appear at once, in one commit; the time is taken until the table is empty.
-One and two processes run in turns, the first one changing from round to round; the ratio is that
-of the sums of their times.
+One and two processes run in turns, the first one changing from round to round. The ratio is that of
+the best times of both: whatever else the machine has to do makes them longer only, and those of two
+processes, which need both cores, more than those of one.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import asyncpg
 from graphile_worker import RawJobSpec, WorkerOptions, WorkerUtils, task
 from graphile_worker.embedded.server import EmbeddedPostgres
 
-ROUNDS = 4
+ROUNDS = 5
 CHUNK = 10_000
 ANY_LEFT = "select exists (select from graphile_worker._private_jobs)"
 
@@ -74,16 +75,13 @@ async def compare(url: str, utils: WorkerUtils, kind: Kind) -> int:
     for number in range(ROUNDS):
         for processes in (1, 2) if number % 2 else (2, 1):
             times[processes].append(await seconds(url, utils, kind, processes))
-    print(
-        kind.task, {count: [round(second, 2) for second in taken] for count, taken in times.items()}
-    )
     ratios = [one / two for one, two in zip(times[1], times[2], strict=True)]
-    ratio = sum(times[1]) / sum(times[2])
-    rates = {count: kind.jobs * ROUNDS / sum(taken) for count, taken in times.items()}
+    ratio = min(times[1]) / min(times[2])
+    one, two = (kind.jobs / min(taken) for taken in times.values())
     print(
-        f"{kind.task}: one process {rates[1]:,.0f} jobs/s, two {rates[2]:,.0f} jobs/s, ratio "
-        f"{ratio:.2f} (rounds {min(ratios):.2f} to {max(ratios):.2f}, median "
-        f"{statistics.median(ratios):.2f}; target {kind.target})"
+        f"{kind.task}: one process {one:,.0f} jobs/s, two {two:,.0f} jobs/s, ratio {ratio:.2f} "
+        f"(target {kind.target}; rounds {min(ratios):.2f} to {max(ratios):.2f}, median "
+        f"{statistics.median(ratios):.2f})"
     )
     return 0 if ratio >= kind.target else 1
 
@@ -91,12 +89,14 @@ async def compare(url: str, utils: WorkerUtils, kind: Kind) -> int:
 async def seconds(url: str, utils: WorkerUtils, kind: Kind, processes: int) -> float:
     """From the commit that shows the jobs until none is left."""
     connection = await asyncpg.connect(url)
-    await connection.execute("vacuum analyze graphile_worker._private_jobs")
+    await connection.execute("vacuum graphile_worker._private_jobs")
     async with workers(url, kind, processes):
         async with connection.transaction():
             adding = utils.with_executor(connection)
             for _ in range(0, kind.jobs, CHUNK):
                 await adding.add_raw_jobs([RawJobSpec(kind.task)] * min(CHUNK, kind.jobs))
+            # The planner of both is to know that there are so many, as after a while it does.
+            await connection.execute("analyze graphile_worker._private_jobs")
             started = time.perf_counter()
         while await connection.fetchval(ANY_LEFT):
             await asyncio.sleep(0.05)

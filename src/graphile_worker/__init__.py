@@ -14,6 +14,7 @@ from graphile_worker.runtime.version import VERSION
 if TYPE_CHECKING:
     from graphile_worker.client.operations.changing import ChangedJobs
     from graphile_worker.client.operations.cleaning import CleanupTask
+    from graphile_worker.client.operations.pausing import Paused, ResumedQueue
     from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
     from graphile_worker.client.worker_utils import WorkerUtils
     from graphile_worker.cron.builder import Cron, Weekday
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Snooze,
         UnknownTaskError,
     )
+    from graphile_worker.history.options import HistoryConfig
     from graphile_worker.hooks.answers import HookResult, JobRecoveryResult, JobScheduleResult
     from graphile_worker.hooks.events import (
         AfterJobRun,
@@ -76,8 +78,10 @@ if TYPE_CHECKING:
     from graphile_worker.jobs.new_job import NewJob, RawJobSpec
     from graphile_worker.jobs.spec import JobKeyMode, JobSpec
     from graphile_worker.local_queue.options import LocalQueueConfig, RefetchDelayConfig
+    from graphile_worker.queries.history import JobRun
     from graphile_worker.queries.manage_jobs import Stats
     from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
+    from graphile_worker.queries.pauses import Pause, PausedQueue
     from graphile_worker.recovery.options import WorkerRecoveryConfig
     from graphile_worker.recovery.sweep import SweepResult
     from graphile_worker.tasks.context import SyncWorkerContext, WorkerContext
@@ -111,6 +115,7 @@ __all__ = [
     "FailureReason",
     "GraphileWorkerError",
     "Health",
+    "HistoryConfig",
     "HookRegistry",
     "HookResult",
     "IncompatibleSchemaError",
@@ -128,6 +133,7 @@ __all__ = [
     "JobQueue",
     "JobRecovery",
     "JobRecoveryResult",
+    "JobRun",
     "JobScheduleFailed",
     "JobScheduleResult",
     "JobScheduleSkipped",
@@ -149,11 +155,15 @@ __all__ = [
     "MigrationError",
     "MissingDependencyError",
     "NewJob",
+    "Pause",
+    "Paused",
+    "PausedQueue",
     "PayloadError",
     "PermanentFailure",
     "Plugin",
     "RawJobSpec",
     "RefetchDelayConfig",
+    "ResumedQueue",
     "RunResult",
     "RunningJob",
     "SchemaMissingError",
@@ -185,8 +195,11 @@ __all__ = [
 _MODULES: Final = {
     "ChangedJobs": "client.operations.changing",
     "CleanupTask": "client.operations.cleaning",
+    "Paused": "client.operations.pausing",
+    "ResumedQueue": "client.operations.pausing",
     "SyncWorkerUtils": "client.sync_worker_utils",
     "WorkerUtils": "client.worker_utils",
+    "HistoryConfig": "history.options",
     "HookResult": "hooks.answers",
     "JobRecoveryResult": "hooks.answers",
     "JobScheduleResult": "hooks.answers",
@@ -237,9 +250,12 @@ _MODULES: Final = {
     "LocalQueueConfig": "local_queue.options",
     "RefetchDelayConfig": "local_queue.options",
     "Stats": "queries.manage_jobs",
+    "JobRun": "queries.history",
     "ActiveWorker": "queries.overview",
     "JobQueue": "queries.overview",
     "LockedWorker": "queries.overview",
+    "Pause": "queries.pauses",
+    "PausedQueue": "queries.pauses",
     "WorkerRecoveryConfig": "recovery.options",
     "SweepResult": "recovery.sweep",
     "SyncWorkerContext": "tasks.context",

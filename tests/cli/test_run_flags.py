@@ -92,7 +92,7 @@ def test_flags_win_over_code():
         *("--wait-for-database", "1m", "--shutdown-grace-period", "2s"),
         *("--interrupted-job-retry-delay", "0", "--heartbeat-interval", "1s"),
         *("--sweep-interval", "2s", "--sweep-threshold", "9s", "--recovery-delay", "0"),
-        *("--recover-orphans", "--no-recovery"),
+        *("--recover-orphans", "--no-recovery", "--claim-mode", "transaction"),
         flags=Layer(database_url="flag", schema="s"),
         environment=Layer(database_url="environment", schema="e"),
     )
@@ -108,6 +108,7 @@ def test_flags_win_over_code():
     assert options.wait_for_database == timedelta(minutes=1)
     assert options.hook_timeout == timedelta(seconds=3)
     assert (options.listen, options.listen_beyond_loopback) == (":9100", True)
+    assert options.claim_mode == "transaction"
     assert options.shutdown_config().grace_period == timedelta(seconds=2)
     assert options.shutdown_config().interrupted_job_retry_delay == timedelta(0)
     assert options.recovery_config() == WorkerRecoveryConfig(

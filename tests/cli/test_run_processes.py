@@ -49,7 +49,11 @@ held = []
 async def hoard(payload: int) -> None:
     held.append(b"x" * payload)
 
-tasks = [note, slow, hoard]
+@task
+async def broken(payload: object) -> None:
+    raise ValueError("not today")
+
+tasks = [note, slow, hoard, broken]
 """
 
 
@@ -142,6 +146,9 @@ async def test_processes_share_the_jobs_and_a_killed_one_is_replaced(supervised,
     await add(database, "slow", [0.3] * 12)
     began = {int(run.says(r"^\[\d\] .*slow began in (\d+)")[1]) for _ in range(6)}
     assert began <= {second, third}
+    await add(database, "broken", [None])
+    run.says(r"^\[\d\] Traceback")
+    run.says(r"^\[\d\] ValueError: not today")
     assert run.end() == 0
     assert any("SIGTERM: finishing running jobs" in line for line in run.lines)
     assert not [job for job in await jobs(database) if job.locked_by]
@@ -244,6 +251,12 @@ async def test_a_process_that_holds_too_much_memory_is_replaced(supervised, data
     assert run.end() == 0
 
 
+async def test_a_limit_of_memory_that_is_reached_at_once_is_refused(supervised, database):
+    run = supervised("--max-memory-per-process", "1MB", "--database-url", database)
+    assert run.ended() == 1
+    assert "MiB as soon as it is ready; --max-memory-per-process must be more" in run.lines[-1]
+
+
 async def test_probes_and_metrics_are_answered_for_all(supervised, database):
     port = free_port()
     run = supervised(
@@ -284,12 +297,18 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def test_what_cannot_start_is_given_up_at_once(supervised):
-    run = supervised(
-        "--processes", "3", "--database-url", "postgres://127.0.0.1:1/x", target="jobs:nothing"
-    )
+@pytest.mark.parametrize(
+    ("target", "url", "message"),
+    [
+        ("jobs:nothing", "postgres://127.0.0.1:1/x", "has no attribute 'nothing'"),
+        ("jobs:tasks", "embedded:?temporary", "a database of its own"),
+    ],
+)
+def test_what_cannot_start_is_given_up_at_once(supervised, target, url, message):
+    run = supervised("--processes", "3", "--database-url", url, target=target)
     assert run.ended() == 1
-    assert len([line for line in run.lines if line.startswith("Error: ")]) == 1
+    [error] = [line for line in run.lines if line.startswith("Error: ")]
+    assert message in error
     assert "giving up: process 1" in run.lines[-1]
 
 

@@ -213,6 +213,27 @@ async def test_on_a_terminal_it_takes_the_screen_and_gives_it_back(start, gw_dat
     os.close(ours)
 
 
+def test_on_a_terminal_that_cannot_move_its_cursor_frames_follow_each_other(
+    start, migrated_database
+):
+    ours, theirs = pty.openpty()
+    where = ("--database-url", migrated_database)
+    watching = start("watch", "--interval", "50ms", *where, stdout=theirs, env={"TERM": "dumb"})
+    os.close(theirs)
+    shown = b""
+
+    def drawn_twice() -> bool:
+        nonlocal shown
+        shown += os.read(ours, 65536)
+        return shown.count(b"graphile-worker  graphile_worker") > 1
+
+    eventually(drawn_twice)
+    assert b"\x1b" not in shown
+    watching.send_signal(signal.SIGINT)
+    watching.wait(20)
+    os.close(ours)
+
+
 def test_a_schema_without_registry_says_what_to_do(cli, gw_database, empty_database):
     ended = cli("watch", "--once", "--database-url", empty_database)
     assert ended.code == 1

@@ -58,6 +58,16 @@ OF_THE_CALLERS_TRANSACTION = {
     "queues",
     "locked_workers",
     "list_active_workers",
+    "pause_queue",
+    "resume_queue",
+    "finish_resuming",
+    "pause_task",
+    "resume_task",
+    "pause_cron",
+    "resume_cron",
+    "pause_all",
+    "resume_all",
+    "paused",
 }
 OF_THEIR_OWN = {"cleanup", "migrate", "sweep_stale_workers"}
 
@@ -118,6 +128,18 @@ async def do_all(call: Call) -> list[int]:
     await call("force_unlock_workers", ["nobody"])
     assert await call("locked_workers") == []
     assert await call("list_active_workers") == []
+
+    assert (await call("pause_queue", "q", by="%s :x")).paused_by == "%s :x"
+    assert (await call("pause_task", number, by="'")).name == "number"
+    assert (await call("pause_cron", "nightly")).name == "nightly"
+    everything = await call("pause_all")
+    paused = await call("paused")
+    assert [queue.queue_name for queue in paused.queues] == ["q"]
+    assert (paused.everything, len(paused.tasks), len(paused.crons)) == (everything, 1, 1)
+    assert (await call("resume_queue", "q")).was_paused
+    assert await call("finish_resuming") == []
+    for resumed in ("resume_task", "number"), ("resume_cron", "nightly"), ("resume_all",):
+        assert await call(*resumed)
     return sorted([one.id, raw.id, mixed[1].id])
 
 
@@ -383,5 +405,5 @@ def test_no_call_is_left_out_here() -> None:
     assert [
         name
         for name in OF_THE_CALLERS_TRANSACTION
-        if f'call("{name}"' not in used and f'"{name}",\n' not in used
+        if f'call("{name}"' not in used and f'"{name}",' not in used and f'("{name}"' not in used
     ] == []

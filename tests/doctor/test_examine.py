@@ -61,7 +61,12 @@ async def look(gw_database: str) -> AsyncIterator[Look]:
 
 
 def faults(found: dict[str, Finding]) -> dict[str, Level]:
-    return {name: finding.level for name, finding in found.items() if finding.level is not OK}
+    """What is not well; that the server of the tests is an old one does not count."""
+    return {
+        name: finding.level
+        for name, finding in found.items()
+        if finding.level is not OK and (name, finding.level) != ("server", WARNING)
+    }
 
 
 @task(payload=None)
@@ -75,7 +80,7 @@ async def test_it_is_silent_about_a_healthy_system(gw_database: str, look: Look)
         found = await look()
     assert faults(found) == {}, found
     assert list(found) == CHECKS
-    assert all(finding.remedy is None for finding in found.values())
+    assert {name for name, finding in found.items() if finding.remedy} <= {"server"}
 
 
 async def _listening(worker: Any) -> bool:
@@ -170,6 +175,10 @@ FAULTS = {
         ALIVE + "drop index graphile_worker.jobs_main_index",
         ("indexes", PROBLEM, "1 index of the schema missing: jobs_main_index"),
     ),
+    "our index was never made": (
+        ALIVE + "drop index graphile_worker.graphile_worker_py_queue_heads",
+        ("indexes", WARNING, "graphile_worker_py_queue_heads is missing, or was given up"),
+    ),
     "a key was dropped": (
         ALIVE + "alter table graphile_worker._private_jobs drop constraint jobs_key_key1",
         ("indexes", PROBLEM, "1 index of the schema missing: jobs_key_key1"),
@@ -212,11 +221,18 @@ async def test_a_task_whose_jobs_are_due_is_told_once(look, postgres):
     assert faults(await look()) == {"unserved": PROBLEM}
 
 
-@pytest.mark.parametrize("name", ["an index was dropped", "a key was dropped"])
-async def test_the_remedy_for_an_index_is_sql_that_mends_it(name, look, postgres):
-    await postgres.execute(FAULTS[name][0])
-    await postgres.execute((await look())["indexes"].remedy)
-    assert (await look())["indexes"].level is OK
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("an index was dropped", "a key was dropped", "autovacuum is off for the jobs"),
+        "jobs without a task",
+    ],
+)
+async def test_a_remedy_that_is_sql_mends_it(name, look, postgres):
+    fault, (check, *_) = FAULTS[name]
+    await postgres.execute(fault)
+    await postgres.execute((await look())[check].remedy.removeprefix("delete them: "))
+    assert (await look())[check].level is OK
 
 
 async def test_a_lock_of_a_paused_queue_and_of_a_running_job_are_as_they_should_be(look, postgres):
@@ -290,7 +306,7 @@ async def test_dead_rows_that_nobody_removes(look, postgres):
     await postgres.execute(
         ALIVE + "insert into graphile_worker._private_jobs (task_id) "
         "select 1 from generate_series(1, 3000);"
-        "delete from graphile_worker._private_jobs; select pg_stat_force_next_flush()"
+        "delete from graphile_worker._private_jobs"
     )
 
     async def found() -> Finding | None:

@@ -8,11 +8,17 @@ from datetime import UTC, datetime
 import pytest
 
 from graphile_worker.doctor import server, storage
+from graphile_worker.doctor.expected_indexes import EXPECTED
 from graphile_worker.doctor.finding import Level, named, plural
 from graphile_worker.doctor.server import ClockReading
 from graphile_worker.doctor.thresholds import Thresholds
 from graphile_worker.queries.overview import ActiveWorker
-from graphile_worker.queries.server_readings import ServerReading, SnapshotHolder, TableReading
+from graphile_worker.queries.server_readings import (
+    IndexDefinition,
+    ServerReading,
+    SnapshotHolder,
+    TableReading,
+)
 
 READING = ServerReading(
     version_number=180001,
@@ -26,6 +32,7 @@ READING = ServerReading(
 )
 TABLE = TableReading(
     table="_private_jobs",
+    qualified="s._private_jobs",
     live_rows=10,
     dead_rows=0,
     seconds_since_vacuum=None,
@@ -113,6 +120,22 @@ def test_a_replication_slot_holds_vacuum_back_for_a_time_that_nobody_knows():
     finding = storage.transactions([SnapshotHolder("replication slot old", -1)], LIMITS)
     assert finding.level is Level.WARNING
     assert "held back by replication slot old:" in finding.message
+
+
+@pytest.mark.parametrize("valid", [None, False, True])
+def test_our_index_that_was_given_up_has_to_go_before_it_is_made_again(valid):
+    [ours] = [index for index in EXPECTED if index.is_ours]
+    made = [
+        IndexDefinition(
+            one.table, one.name, one.unique, one is not ours or bool(valid), one.definition
+        )
+        for one in EXPECTED
+        if one is not ours or valid is not None
+    ]
+    finding = storage.indexes(made, "s", [one.table for one in EXPECTED])
+    remedy = "run: graphile-worker --schema s migrate"
+    drop = f'drop index "s".{ours.name}; then '
+    assert finding.remedy == {True: None, None: remedy, False: drop + remedy}[valid]
 
 
 def test_a_message_names_some_and_counts_the_rest():

@@ -7,10 +7,11 @@ from datetime import timedelta
 import click
 
 from graphile_worker.cli.durations import duration
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.settings import Command, Settings
 
 
-@click.command("bench", cls=Command)
+@click.command("bench", cls=Command, epilog=examples("bench --jobs 2000 --json"))
 @click.option(
     "--jobs",
     metavar="N",
@@ -42,8 +43,6 @@ def command(context: click.Context, *, jobs: int, concurrency: int, job_duration
 
     In a scratch schema of its own, which is removed afterwards, also on Ctrl-C and
     after a failure.
-
-    Example: graphile-worker bench --jobs 2000 --json
     """
     from graphile_worker.cli.bench_run import Bench, run_bench  # noqa: PLC0415
 

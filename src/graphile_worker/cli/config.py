@@ -74,6 +74,7 @@ def _effective(options: WorkerOptions) -> dict[str, Any]:
         "shutdown_interrupted_job_retry_delay": shutdown.interrupted_job_retry_delay,
         **dataclasses.asdict(recovery),
         "recovery": recovery.enabled,
+        "history": options.history is not False,
         "local_queue": queue is not None,
         "local_queue_size": queue and queue.size,
         "local_queue_ttl": queue and queue.ttl,
@@ -112,7 +113,7 @@ def _plain(name: str, value: Any) -> Any:
         seconds = value.total_seconds()
         return int(seconds) if seconds.is_integer() else seconds
     if name in _URLS and value is not None:
-        return redact(str(value))
+        return "(asked of a function)" if callable(value) else redact(str(value))
     if isinstance(value, tuple | frozenset):
         return [str(each) for each in cast("Iterable[object]", value)]
     return value

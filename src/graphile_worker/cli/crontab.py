@@ -6,14 +6,14 @@ import asyncio
 import itertools
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from graphile_worker.cli.crontab_file import read_crontab
 from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import instant, print_json, print_rows
-from graphile_worker.cli.settings import Command, Settings, global_options
+from graphile_worker.cli.settings import Command, Group, Settings
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.cron.entries import doubts
 from graphile_worker.cron.zones import ZoneError, zone_of
@@ -22,15 +22,7 @@ from graphile_worker.errors import CrontabError
 _FAILED: Final = 1
 
 
-class _Group(click.Group):
-    """A group that takes the global options too."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params.extend(global_options(after_command=True))
-
-
-@click.group("crontab", cls=_Group)
+@click.group("crontab", cls=Group)
 def command() -> None:
     """Check crontabs, and see what they mean."""
 

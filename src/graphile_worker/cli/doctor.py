@@ -11,7 +11,9 @@ from typing import Any, Final
 import click
 
 from graphile_worker.cli.durations import positive_duration
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import one_line, print_json, print_rows, writes_unicode
+from graphile_worker.cli.run_options import run_options
 from graphile_worker.cli.settings import Command, Settings
 from graphile_worker.doctor.finding import Finding, Level, plural
 
@@ -25,21 +27,7 @@ _MARKS: Final = {
 }
 
 
-@click.command("doctor", cls=Command)
-@click.option(
-    "--direct-database-url",
-    metavar="URL",
-    envvar="GRAPHILE_WORKER_DIRECT_DATABASE_URL",
-    help="Where the workers LISTEN, if --database-url leads to a pooler.",
-)
-@click.option(
-    "--shutdown-grace-period",
-    "grace",
-    metavar="DURATION",
-    type=positive_duration,
-    envvar="GRAPHILE_WORKER_SHUTDOWN_GRACE_PERIOD",
-    help="What the workers are started with. [default: 5s]",
-)
+@click.command("doctor", cls=Command, epilog=examples("doctor", "doctor --json"))
 @click.option(
     "--stop-timeout",
     metavar="DURATION",
@@ -48,26 +36,19 @@ _MARKS: Final = {
     help="After which time whoever stops the worker kills it. [default: asks systemd]",
 )
 @click.pass_context
-def command(
-    context: click.Context,
-    direct_database_url: str | None,
-    grace: timedelta | None,
-    stop_timeout: timedelta | None,
-) -> int:
+def command(context: click.Context, stop_timeout: timedelta | None) -> int:
     """Check the deployment, and say how to mend what is wrong.
 
     Exit code 1 when there is a problem; warnings alone are 0. Run it where the
     workers run: it also looks at this machine's clock and at what stops them.
-
-    Example: graphile-worker doctor --json
     """
     from graphile_worker.cli.doctor_readings import findings_of, stop_reading  # noqa: PLC0415
     from graphile_worker.doctor.shutdown import shutdown  # noqa: PLC0415
 
     settings = Settings.of(context)
-    stopping = stop_reading(os.environ, grace or _DEFAULT_GRACE, stop_timeout)
-    found = asyncio.run(findings_of(settings, direct_database_url))
-    found.append(shutdown(stopping))
+    grace: timedelta = settings.option("shutdown_grace_period") or _DEFAULT_GRACE
+    found = asyncio.run(findings_of(settings, settings.option("direct_database_url")))
+    found.append(shutdown(stop_reading(os.environ, grace, stop_timeout)))
     if settings.json:
         print_json(_json(found))
     elif sys.stdout.isatty():
@@ -76,6 +57,14 @@ def command(
         rows = [(f.level.value, f.check, f.message, f.remedy) for f in found]
         print_rows(["level", "check", "message", "remedy"], rows)
     return _FAILED if _count(found, Level.PROBLEM) else 0
+
+
+command.params.extend(
+    option
+    for option in run_options()
+    if option.name in {"direct_database_url", "shutdown_grace_period"}
+)
+"""The same flags, variables and keys of the file as the workers are started with."""
 
 
 def _json(found: list[Finding]) -> dict[str, Any]:

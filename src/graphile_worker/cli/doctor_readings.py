@@ -18,7 +18,7 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.doctor.examine import examine, unreachable
 from graphile_worker.doctor.finding import Finding
 from graphile_worker.doctor.shutdown import Orchestrator, StopReading
-from graphile_worker.errors import ConnectionLostError, DatabaseError
+from graphile_worker.errors import DatabaseError
 
 _REFUSES_SETTINGS: Final = "08P01"
 """PgBouncer's answer to session settings that it does not carry over."""
@@ -41,8 +41,6 @@ async def findings_of(settings: Settings, direct_url: str | None) -> list[Findin
                 return await examine(database, schema)
             async with _opened(direct_url, settings) as direct:
                 return await examine(database, schema, direct=direct)
-    except ConnectionLostError as error:
-        return [unreachable(error)]
     except DatabaseError as error:
         return [unreachable(error)]
 

@@ -17,7 +17,7 @@ _FIELDS: Final = (
     *("forbidden_flags", "complete_job_batch_delay", "fail_job_batch_delay"),
     *("thread_workers", "process_workers", "use_notification_delivery", "use_local_time"),
     *("prepared_statements", "direct_database_url", "wait_for_database", "hook_timeout"),
-    *("listen", "listen_beyond_loopback"),
+    *("listen", "listen_beyond_loopback", "claim_mode"),
 )
 """Options that are called like the fields of `WorkerOptions` that they set."""
 
@@ -78,6 +78,8 @@ def merge(options: WorkerOptions, settings: Settings) -> WorkerOptions:
     """
     said = _said(options, settings)
     changes: dict[str, Any] = {name: said[name] for name in _FIELDS if name in said}
+    if said.get("history") is False:
+        changes["history"] = False
     if "database_url" in changes:
         changes["database"] = None
     if "crontab" in said:

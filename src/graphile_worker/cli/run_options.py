@@ -135,6 +135,12 @@ def _of_the_worker() -> list[click.Option]:
             "refetch_delay_max_abort_threshold",
             help="So many new jobs end the pause at the latest.",
         ),
+        RunOption(
+            "claim_mode",
+            "--claim-mode",
+            type=click.Choice(("lock", "transaction")),
+            help="How a claim is kept; transaction: for many tiny jobs that may run twice.",
+        ),
         _duration(
             "complete_job_batch_delay",
             zero=True,
@@ -199,6 +205,7 @@ def _of_dying() -> list[click.Option]:
             "Also take locks of owners that never registered, as Node.js workers.",
         ),
         _switch("recovery", "no-recovery", "Look for dead workers, or leave them to others."),
+        _switch("history", "no-history", "Record history where it is installed, or nothing."),
     ]
 
 

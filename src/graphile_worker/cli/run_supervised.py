@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from graphile_worker.cli.settings import Settings
 from graphile_worker.supervisor.policy import Limits
 from graphile_worker.supervisor.sources import Sources
 from graphile_worker.supervisor.supervisor import Plan, supervise
+from graphile_worker.worker.process_handle import interpreter
 
 SUPERVISOR = "supervisor"
 """The prefix of its lines in the log."""
@@ -39,7 +39,7 @@ def run_supervised(
     log_to_stderr(settings.option("log_level"), settings.option("log_format"), process=SUPERVISOR)
     plan = Plan(
         # -P: as from the installed command, the current folder is no place to import ours from.
-        command=[sys.executable, "-P", "-m", "graphile_worker", *arguments],
+        command=[*interpreter(), "-P", "-m", "graphile_worker", *arguments],
         processes=settings.option("processes") or 1,
         limits=_limits(settings),
         sources=_sources(settings, target) if reloads else None,

@@ -7,10 +7,11 @@ from datetime import timedelta
 import click
 
 from graphile_worker.cli.durations import positive_duration
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.settings import Command, Settings
 
 
-@click.command("watch", cls=Command)
+@click.command("watch", cls=Command, epilog=examples("watch --interval 5s", "watch --once --json"))
 @click.option("--once", is_flag=True, help="Show one frame, and exit.")
 @click.option(
     "--interval",
@@ -26,8 +27,6 @@ def command(context: click.Context, *, once: bool, interval: timedelta) -> int:
 
     Until Ctrl-C. In a pipe each frame is printed below the one before; with --json
     it is one line.
-
-    Example: graphile-worker watch --interval 5s
     """
     from graphile_worker.cli.watch_run import Watch, run_watch  # noqa: PLC0415
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Generator
@@ -28,6 +29,8 @@ from graphile_worker.worker.signals import shutdown_on_signals
 
 _REST: Final = 20
 """A pause is at least so many times as long as the statement took: 5 % of one connection."""
+_DUMB: Final = {"dumb", "unknown"}
+"""Terminals whose cursor cannot be moved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +153,8 @@ def _display(watch: Watch) -> Generator[Display]:
         return
     from graphile_worker.cli.watch_view import live, printed  # noqa: PLC0415 (rich)
 
-    if watch.once or not sys.stdout.isatty():
+    moves = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in _DUMB
+    if watch.once or not moves:
         yield printed()
         return
     with live() as display:

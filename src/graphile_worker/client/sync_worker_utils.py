@@ -10,15 +10,17 @@ from graphile_worker.client.binding import bind_sync
 from graphile_worker.client.open_database import open_sync_database
 from graphile_worker.client.setup import Setup
 from graphile_worker.client.sync_adding import SyncAddsJobs
+from graphile_worker.client.sync_history import SyncHistory
 from graphile_worker.client.sync_managing import SyncManagesJobs
 from graphile_worker.client.sync_migrations import check_schema_sync, migrate_sync
+from graphile_worker.client.sync_pausing import SyncPausesJobs
 from graphile_worker.database.executor import SyncDatabase
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.hooks.registry import HookRegistry
 
 
-class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
+class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs, SyncPausesJobs):
     """Adds, lists and changes jobs in one schema of one database, for code without `await`.
 
     It has the calls of `WorkerUtils`, with the same arguments, answers and errors. Made by
@@ -119,6 +121,11 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs):
                 utils.with_executor(session).add_job(welcome, Welcome(email))
         """
         return self._bound_to(bind_sync(executor))
+
+    @property
+    def history(self) -> SyncHistory:
+        """What was; see `WorkerUtils.history`."""
+        return SyncHistory(self._setup, self._target)
 
     def __enter__(self) -> Self:
         return self

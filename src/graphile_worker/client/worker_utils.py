@@ -7,8 +7,10 @@ from typing import Self
 
 from graphile_worker.client.adding import AddsJobs
 from graphile_worker.client.binding import bind
+from graphile_worker.client.history import History
 from graphile_worker.client.managing import ManagesJobs
 from graphile_worker.client.open_database import open_database
+from graphile_worker.client.pausing import PausesJobs
 from graphile_worker.client.setup import Setup
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
@@ -19,7 +21,7 @@ from graphile_worker.migrations.state import check_schema
 from graphile_worker.runtime.opening import Opening
 
 
-class WorkerUtils(AddsJobs, ManagesJobs):
+class WorkerUtils(AddsJobs, ManagesJobs, PausesJobs):
     """Adds, lists and changes jobs in one schema of one database.
 
     Made by `WorkerUtils.connect`, by `worker.create_utils()`, or over something the caller owns:
@@ -130,6 +132,11 @@ class WorkerUtils(AddsJobs, ManagesJobs):
                 await utils.with_executor(connection).add_job(welcome, Welcome(email))
         """
         return self._bound_to(bind(executor))
+
+    @property
+    def history(self) -> History:
+        """What was: samples, counts and attempts, where history is installed; and its making."""
+        return History(self._setup, self._target)
 
     async def aclose(self) -> None:
         """Close the pool, if `connect` opened it; what the caller owns is left alone."""

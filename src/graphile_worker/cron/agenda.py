@@ -24,11 +24,13 @@ class Due:
     crontabs: list[Crontab]
 
 
-def first_owed(crontab: Crontab, known: KnownCrontab | None, start: datetime) -> datetime:
+def first_owed(
+    crontab: Crontab, known: KnownCrontab | None, start: datetime, resumed: datetime | None = None
+) -> datetime:
     """From when on an entry is owed its runs, when a worker starts.
 
     One that nobody knew before begins with the start, as does one without `fill`: their past is
-    not made up for.
+    not made up for. Nor is a pause, which ended when it was `resumed`.
     """
     if known is None or not crontab.fill.total_seconds:
         return next_minute(start)
@@ -38,7 +40,10 @@ def first_owed(crontab: Crontab, known: KnownCrontab | None, start: datetime) ->
         since = this_minute(known.last_execution) + MINUTE
     # Not later than the start: an execution ahead of the clock says that the clock was put back,
     # and the database refuses what lies before it.
-    return next_minute(min(start, max(start - crontab.fill.period, since)))
+    since = max(start - crontab.fill.period, since)
+    if resumed is not None:
+        since = max(since, resumed)
+    return next_minute(min(start, since))
 
 
 class Agenda:

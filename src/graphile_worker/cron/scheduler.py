@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from graphile_worker.cron.agenda import Agenda, Due, first_owed
 from graphile_worker.cron.clock import Clock
@@ -22,6 +22,31 @@ logger = logging.getLogger(__name__)
 
 OnTick: TypeAlias = Callable[[datetime, Sequence[Crontab]], Awaitable[None] | None]
 OnScheduled: TypeAlias = Callable[[Crontab, datetime], Awaitable[None] | None]
+
+
+class Pauses(Protocol):
+    """What is known, at any time, of pauses of entries."""
+
+    def is_paused(self, identifier: str, /) -> bool:
+        """Whether no job of this entry is to be added now."""
+        ...
+
+    def resumed_at(self, identifier: str, /) -> datetime | None:
+        """When its last pause ended, if it ever had one."""
+        ...
+
+
+class NeverPaused:
+    """Nobody pauses anything."""
+
+    def is_paused(self, _identifier: str, /) -> bool:
+        """Never."""
+        return False
+
+    def resumed_at(self, _identifier: str, /) -> datetime | None:
+        """Never."""
+        return None
+
 
 _BREATH: Final = 200
 """Entries whose next runs are computed before other tasks of the event loop have a turn."""
@@ -40,6 +65,7 @@ class CronScheduler:
         database: where the statements go.
         schema: where the tables are.
         clock: what time it is; by the database's, all workers agree about it.
+        pauses: which entries are paused; the runs that fall into a pause are left out for good.
         on_tick: called with every minute that is looked at, and all entries: once for a minute,
             before its jobs are added.
         on_scheduled: called with an entry and its minute after this scheduler added the job, and
@@ -53,6 +79,7 @@ class CronScheduler:
         schema: Schema,
         *,
         clock: Clock,
+        pauses: Pauses | None = None,
         on_tick: OnTick | None = None,
         on_scheduled: OnScheduled | None = None,
     ) -> None:
@@ -60,6 +87,7 @@ class CronScheduler:
         self._database = database
         self._schema = schema
         self._clock = clock
+        self._pauses = pauses or NeverPaused()
         self._on_tick = on_tick
         self._on_scheduled = on_scheduled
         self._backoff = Backoff(longest=timedelta(seconds=15))
@@ -106,7 +134,9 @@ class CronScheduler:
         for number, crontab in enumerate(self._crontabs):
             if number % _BREATH == 0:
                 await asyncio.sleep(0)
-            agenda.add(crontab, first_owed(crontab, known.get(crontab.identifier), start))
+            resumed = self._pauses.resumed_at(crontab.identifier)
+            owed = first_owed(crontab, known.get(crontab.identifier), start, resumed)
+            agenda.add(crontab, owed)
         self._start = next_minute(start)
         logger.info("cron: %d entries, %d of them known before", len(identifiers), len(known))
         return agenda
@@ -122,12 +152,16 @@ class CronScheduler:
     async def _schedule(self, due: Due, now: datetime) -> None:
         """Add the jobs of one minute, those that no other worker has added."""
         late = self._is_late(due.minute, now)
-        jobs = [_job(crontab, due.minute, late=late) for crontab in due.crontabs]
+        is_paused = self._pauses.is_paused
+        crontabs = [crontab for crontab in due.crontabs if not is_paused(crontab.identifier)]
+        if not crontabs:
+            return
+        jobs = [_job(crontab, due.minute, late=late) for crontab in crontabs]
         added = await self._database.run(schedule_crontabs(self._schema, due.minute, jobs))
         logger.debug("cron: %s: %d of %d jobs added here", due.minute, len(added), len(jobs))
         if self._on_scheduled is None:
             return
-        for crontab in _those(due.crontabs, set(added)):
+        for crontab in _those(crontabs, set(added)):
             await _call(self._on_scheduled(crontab, due.minute))
 
     def _is_late(self, minute: datetime, now: datetime) -> bool:

@@ -88,7 +88,8 @@ def unreachable(error: Exception) -> Finding:
     return problem(
         "database",
         str(error),
-        "check --database-url or DATABASE_URL, that PostgreSQL runs, and that it lets this role in",
+        "check --database-url or DATABASE_URL, and --direct-database-url; that PostgreSQL runs, "
+        "and that it lets this role in",
     )
 
 
@@ -149,7 +150,7 @@ async def _of_the_fleet(
     await book.read(
         "identifiers",
         unknown_identifiers(schema, dead_after=silence),
-        lambda unknown: fleet.identifiers(unknown, told_already=due),
+        lambda unknown: fleet.identifiers(unknown, schema, told_already=due),
     )
     book.add(fleet.crontabs(alive))
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from graphile_worker.database.schema import Schema
 from graphile_worker.doctor.finding import Finding, named, ok, plural, problem, warning
 from graphile_worker.doctor.span import span
 from graphile_worker.doctor.thresholds import Thresholds
@@ -107,7 +108,7 @@ def unserved(identifiers: Sequence[str], thresholds: Thresholds) -> Finding:
 
 
 def identifiers(
-    unknown: Sequence[UnknownIdentifier], *, told_already: Sequence[str] = ()
+    unknown: Sequence[UnknownIdentifier], schema: Schema, *, told_already: Sequence[str] = ()
 ) -> Finding:
     """Whether there are names, or jobs, that nobody knows, besides those told by `unserved`."""
     unknown = [one for one in unknown if one.identifier not in told_already]
@@ -116,8 +117,8 @@ def identifiers(
             "identifiers",
             f"{plural(lost[0].jobs, 'job')} without a task: its row was deleted, so no worker can "
             "ever take them",
-            "delete them: delete from _private_jobs as j where not exists "
-            "(select 1 from _private_tasks as t where t.id = j.task_id)",
+            f"delete them: delete from {schema.quoted}._private_jobs as j where not exists "  # noqa: S608 (to be read; the name is quoted)
+            f"(select 1 from {schema.quoted}._private_tasks as t where t.id = j.task_id)",
         )
     if not unknown:
         return ok("identifiers", "live workers know every other task in the table")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from graphile_worker.database.schema import Schema
 from graphile_worker.doctor.expected_indexes import EXPECTED
 from graphile_worker.doctor.finding import Finding, named, ok, plural, problem, warning
 from graphile_worker.doctor.span import span
@@ -29,12 +30,13 @@ def vacuum(tables: Sequence[TableReading], thresholds: Thresholds, *, autovacuum
             "claims become slower with each of them",
             "alter system set autovacuum = on; select pg_reload_conf()",
         )
-    if off := [table.table for table in tables if not table.autovacuum]:
+    if off := [table for table in tables if not table.autovacuum]:
+        names = [table.table for table in off]
         return problem(
             "vacuum",
-            f"autovacuum is off for {named(off)}",
-            "; ".join(f"alter table {table} reset (autovacuum_enabled)" for table in off),
-            off,
+            f"autovacuum is off for {named(names)}",
+            "; ".join(f"alter table {t.qualified} reset (autovacuum_enabled)" for t in off),
+            names,
         )
     if old := [t for t in tables if t.transaction_age >= thresholds.transaction_age]:
         return _too_old(old, thresholds)
@@ -42,7 +44,7 @@ def vacuum(tables: Sequence[TableReading], thresholds: Thresholds, *, autovacuum
         return warning(
             "vacuum",
             "vacuum is behind: " + named([_dead(table) for table in full]),
-            "; ".join(f"vacuum analyze {t.table}" for t in full)
+            "; ".join(f"vacuum analyze {t.qualified}" for t in full)
             + "; then see what holds vacuum back (the check 'transactions'), and lower "
             "autovacuum_vacuum_scale_factor of these tables",
             [table.table for table in full],
@@ -80,24 +82,37 @@ def indexes(found: Sequence[IndexDefinition], schema: str, tables: Sequence[str]
         for index in EXPECTED
         if index.table in tables and (index.table, index.unique, index.definition) not in useful
     ]
-    if missing:
-        names = [index.name for index in missing]
+    if shared := [index for index in missing if not index.is_ours]:
+        names = [index.name for index in shared]
         return problem(
             "indexes",
-            f"{plural(len(missing), 'index', 'indexes')} of the schema missing: {named(names)}",
-            "; ".join(index.statement(schema) for index in missing),
+            f"{plural(len(shared), 'index', 'indexes')} of the schema missing: {named(names)}",
+            "; ".join(index.statement(schema) for index in shared),
+            [*names, *broken],
+        )
+    if missing:
+        names = [index.name for index in missing]
+        given_up = [index.name for index in found if index.name in names]
+        drop = "".join(f"drop index {Schema(schema).quoted}.{name}; then " for name in given_up)
+        return warning(
+            "indexes",
+            f"{named(names)} is missing, or was given up: claims are slow where many jobs are in "
+            "queues",
+            f"{drop}run: graphile-worker --schema {schema} migrate",
             [*names, *broken],
         )
     if broken:
         return warning(
             "indexes",
             f"PostgreSQL does not use {named(broken)}",
-            "; ".join(f"reindex index concurrently {name.split()[0]}" for name in broken),
+            "; ".join(
+                f"reindex index concurrently {Schema(schema).quoted}.{name.split()[0]}"
+                for name in broken
+            ),
             broken,
         )
-    return ok(
-        "indexes", f"{plural(len(found), 'index', 'indexes')}, all of the schema's among them"
-    )
+    count = plural(len(found), "index", "indexes")
+    return ok("indexes", f"{count}, all of the schema's among them")
 
 
 def sequences(readings: Sequence[SequenceReading], thresholds: Thresholds) -> Finding:
@@ -111,8 +126,8 @@ def sequences(readings: Sequence[SequenceReading], thresholds: Thresholds) -> Fi
     remedy = (
         "delete what is not used (graphile-worker cleanup), then begin again where ids are free, "
         "below the ones in use: alter sequence "
-        + " … restart with N; alter sequence ".join(r.name for _, r in worst)
-        + " … restart with N"
+        + " restart with N; alter sequence ".join(r.qualified for _, r in worst)
+        + " restart with N"
     )
     if worst[0][0] >= thresholds.sequence_problem:
         return problem("sequences", message, remedy, names)
@@ -122,7 +137,7 @@ def sequences(readings: Sequence[SequenceReading], thresholds: Thresholds) -> Fi
 def _too_old(old: Sequence[TableReading], thresholds: Thresholds) -> Finding:
     names = [f"{table.table} ({table.transaction_age:,} transactions)" for table in old]
     message = f"not frozen for long: {named(names)}; PostgreSQL stops at two thousand million"
-    remedy = "; ".join(f"vacuum freeze {table.table}" for table in old)
+    remedy = "; ".join(f"vacuum freeze {table.qualified}" for table in old)
     if max(table.transaction_age for table in old) >= thresholds.transaction_age_problem:
         return problem("vacuum", message, remedy, names)
     return warning("vacuum", message, remedy, names)

@@ -35,6 +35,8 @@ class TableReading:
     """How vacuum keeps up with one table; rows are the server's estimates."""
 
     table: str
+    qualified: str
+    """As SQL wants it, with its schema."""
     live_rows: int
     dead_rows: int
     seconds_since_vacuum: float | None
@@ -72,6 +74,8 @@ class SequenceReading:
     """How far a sequence is."""
 
     name: str
+    qualified: str
+    """As SQL wants it, with its schema."""
     last_value: int
     max_value: int
 
@@ -155,13 +159,14 @@ def _tables(rows: Sequence[Row]) -> list[TableReading]:
     return [
         TableReading(
             table=table,
+            qualified=qualified,
             live_rows=live,
             dead_rows=dead,
             seconds_since_vacuum=seconds,
             autovacuum=autovacuum,
             transaction_age=age,
         )
-        for table, live, dead, seconds, autovacuum, age in rows
+        for table, qualified, live, dead, seconds, autovacuum, age in rows
     ]
 
 

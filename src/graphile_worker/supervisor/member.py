@@ -20,6 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from graphile_worker.errors import ConfigurationError
 from graphile_worker.hooks.events import JobStart
 from graphile_worker.hooks.registry import registry_of
 from graphile_worker.supervisor.messages import (
@@ -40,6 +41,7 @@ from graphile_worker.worker.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+_ONE_EACH: Final = "embedded:?temporary"
 _UNTIL_READY: Final = 0.02
 _REPORTS: Final = 0.5
 """Seconds between reports."""
@@ -110,7 +112,15 @@ class Member:
         Args:
             options: of the worker.
             count_jobs: whether the number of jobs matters.
+
+        Raises:
+            ConfigurationError: each process would have a database of its own.
         """
+        if options.database_url == _ONE_EACH:
+            raise ConfigurationError(
+                f"{_ONE_EACH} gives each process a database of its own; name a folder for all: "
+                "embedded:///folder?temporary"
+            )
         grace = seconds(options.shutdown_config().grace_period)
         self._patience = grace + SECONDS_BEYOND_GRACE
         self._send(Hello(options.listen, options.listen_beyond_loopback, grace))

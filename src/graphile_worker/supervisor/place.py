@@ -74,19 +74,18 @@ class Place:
             if process.exited.done():
                 await self._empty(process)
             elif self._reload.is_set():
-                self._reload.clear()
                 await process.end(Order.ABORT)
                 self.process = None
             else:
                 await self._replace(process)
 
     async def _fill(self) -> None:
+        self._reload.clear()  # it starts with the newest there is
         try:
             self.process = self._start(self.number)
         except OSError as error:
             logger.error("process %d cannot be started: %s", self.number, error)
             await self._pause(self._pauses.after(0))
-            return
 
     async def _empty(self, process: SupervisedProcess) -> None:
         """After the end of a process that nobody had asked for."""
@@ -102,7 +101,6 @@ class Place:
         if self._waits_for_changes and not process.ready.is_set():
             logger.warning("process %d %s; waiting for a change", self.number, how)
             await self._any(self._reload.wait())
-            self._reload.clear()
             return
         pause = self._pauses.after(process.lived)
         told = (self.number, process.pid, how, pause)
@@ -126,7 +124,10 @@ class Place:
             await self._pause(pause)
             return
         self.process = successor
-        if not old.exited.done():
+        if old.exited.done():
+            how = how_it_ended(old.exited.result())
+            logger.warning("process %d (pid %d) %s while replaced", self.number, old.pid, how)
+        else:
             self._retire(old)
 
     async def _pause(self, seconds: float) -> None:

@@ -132,7 +132,8 @@ class _Supervisor:
     def _heard(self, process: SupervisedProcess, message: Message) -> None:
         match message:
             case Hello():
-                if message.listen is not None and self._serving is None:
+                serves = self._serving is not None or self._stopping.is_set()
+                if message.listen is not None and not serves:
                     self._serving = self._group.create_task(self._serve(message), name="pages")
             case Report():
                 self._look_at(process, message)
@@ -140,12 +141,24 @@ class _Supervisor:
     def _look_at(self, process: SupervisedProcess, report: Report) -> None:
         if report.is_ready and not process.is_told_ready:
             process.is_told_ready = True
-            self._proved.set()
             logger.info("process %d (pid %d) is ready", process.number, process.pid)
+            if not self._proved.is_set():
+                self._check_memory(report)
+            self._proved.set()
         reached = self._plan.limits.reached(report)
         if reached and not process.worn.is_set() and not process.ending:
             logger.info("process %d (pid %d) is replaced: %s", process.number, process.pid, reached)
             process.worn.set()
+
+    def _check_memory(self, report: Report) -> None:
+        """A limit that is reached at once would replace one process after the other."""
+        allowed = self._plan.limits.memory
+        if allowed is not None and report.memory >= allowed:
+            self._failure = ConfigurationError(
+                f"a process holds {report.memory / 2**20:,.0f} MiB as soon as it is ready; "
+                f"--max-memory-per-process must be more, got {allowed / 2**20:,.0f} MiB"
+            )
+            self._stopping.set()
 
     def _failed_start(self, process: SupervisedProcess) -> None:
         if self._plan.sources is not None:

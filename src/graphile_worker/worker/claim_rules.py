@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.worker.settings import WorkerSettings, seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +33,17 @@ class ClaimRules:
     def now(self) -> datetime | None:
         """The clock that decides what is due; None for the database's."""
         return datetime.now(UTC) if self.use_local_time else None
+
+
+def claim_rules(
+    options: WorkerSettings, schema: Schema, identity: WorkerIdentity, *, by_index: bool
+) -> ClaimRules:
+    """The rules that a worker's options make."""
+    return ClaimRules(
+        schema=schema,
+        identity=identity,
+        forbidden_flags=list(options.forbidden_flags) or None,
+        use_local_time=options.use_local_time,
+        poll_interval=seconds(options.poll_interval),
+        by_index=by_index,
+    )

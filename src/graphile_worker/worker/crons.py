@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from graphile_worker.cron.clock import DatabaseClock, LocalClock
 from graphile_worker.cron.entries import doubts
-from graphile_worker.cron.scheduler import CronScheduler
+from graphile_worker.cron.scheduler import CronScheduler, Pauses
 from graphile_worker.database.executor import Executor
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
@@ -34,6 +34,7 @@ def cron_scheduler(
     tasks: Collection[str],
     hooks: Hooks,
     *,
+    pauses: Pauses | None = None,
     answer_within: float = _ANSWER_WITHIN,
 ) -> CronScheduler:
     """The scheduler of a worker's `crons`; what looks like a mistake in them is logged.
@@ -46,6 +47,7 @@ def cron_scheduler(
         database: for one statement after the other.
         tasks: the identifiers of the tasks that it knows.
         hooks: who wants to hear of minutes and of jobs.
+        pauses: which entries are paused.
         answer_within: seconds after which a server that does not answer counts as lost.
     """
     crontabs = options.crontabs()
@@ -58,9 +60,19 @@ def cron_scheduler(
         patient,
         schema,
         clock=clock,
+        pauses=pauses,
         on_tick=tick_teller(hooks),
         on_scheduled=scheduled_teller(hooks),
     )
+
+
+async def schedule_crons(
+    options: WorkerSettings, schema: Schema, database: Executor, hooks: Hooks, pauses: Pauses
+) -> None:
+    """Add the recurring jobs of a worker until cancelled; at once done where it has none."""
+    if options.crons:
+        tasks = options.registry()
+        await cron_scheduler(options, schema, database, tasks, hooks, pauses=pauses).run()
 
 
 class _Deadline:

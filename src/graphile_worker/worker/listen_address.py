@@ -33,7 +33,7 @@ class ListenAddress:
             raise ConfigurationError(f"listen must be HOST:PORT, like 127.0.0.1:9100, got {text!r}")
         if host.startswith("[") and host.endswith("]"):
             host = host[1:-1]
-        if not beyond_loopback and not _is_loopback(host):
+        if not beyond_loopback and not is_loopback(host):
             raise ConfigurationError(
                 f"listen={text!r} can be reached from other machines, and asks nobody who they "
                 "are; say listen_beyond_loopback=True (--listen-beyond-loopback) if that is meant"
@@ -45,7 +45,8 @@ class ListenAddress:
         return f"{host}:{self.port}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host of this name."""
     if host == "localhost":
         return True
     try:

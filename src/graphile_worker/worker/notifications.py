@@ -11,6 +11,7 @@ from typing import Final
 from graphile_worker.database.executor import Connection, Database
 from graphile_worker.database.statement import Statement, nothing
 from graphile_worker.errors import DatabaseError
+from graphile_worker.queries.pauses import CHANNEL as PAUSES
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
@@ -49,7 +50,8 @@ class Listener:
     nothing happens, so the worker sends itself a notification now and then.
 
     Collaborators: `on_migrated` hears that somebody applied a breaking migration, in whatever
-    schema of this database; `on_announced` how many new jobs each notification tells of.
+    schema of this database; `on_announced` how many new jobs each notification tells of;
+    `on_paused` that something was paused or resumed, in that schema, or in any (None).
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Listener:
         wakeup: Wakeup,
         *,
         on_migrated: Callable[[], None],
+        on_paused: Callable[[str | None], None],
         on_announced: Callable[[int], None] | None = None,
         probe_every: float = _PROBE_EVERY,
         probe_within: float = _PROBE_WITHIN,
@@ -68,6 +71,7 @@ class Listener:
         self._wakeup = wakeup
         self._on_migrated = on_migrated
         self._on_announced = on_announced
+        self._on_paused = on_paused
         self._probe_every = probe_every
         self._probe_within = probe_within
         self._backoff = Backoff()
@@ -112,8 +116,10 @@ class Listener:
         probe = _Probe(connection, PROBES + self._identity.id, self._probe_within)
         await connection.listen(CHANNEL, self._notified)
         await connection.listen(MIGRATIONS, self._migrated)
+        await connection.listen(PAUSES, self._on_paused)
         await probe.listen()
         self._wakeup()
+        self._on_paused(None)
         while not lost.is_set():
             await probe.send(lost)
             if not lost.is_set():

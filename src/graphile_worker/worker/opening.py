@@ -17,6 +17,7 @@ from graphile_worker.migrations.runner import migrate
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.duration import duration
 from graphile_worker.worker.exporter import add_exporter
+from graphile_worker.worker.history import recorder, what_to_record
 from graphile_worker.worker.opened import Opened
 from graphile_worker.worker.run_job import check_executors
 from graphile_worker.worker.settings import WorkerSettings, seconds
@@ -35,11 +36,13 @@ async def open_worker(options: WorkerSettings) -> Worker:
     options.crontabs()
     handlers = registry_of(options.hooks, options.plugins)
     add_exporter(handlers, options)
-    hooks = frozen(handlers, seconds(options.hook_timeout))
-    task_ids = TaskIds(Schema(options.schema), registry, show_jobs=hooks.watch_jobs)
+    task_ids = TaskIds(Schema(options.schema), registry)
     async with AsyncExitStack() as stack:
         opened = await _open(options, task_ids)
         stack.push_async_callback(opened.resources.aclose)
+        history = recorder(opened, task_ids.schema, handlers)
+        hooks = frozen(handlers, seconds(options.hook_timeout))
+        task_ids.show_jobs |= hooks.watch_jobs
         await tell_of_init(hooks, opened.database, options)
         stack.pop_all()
         return Worker(
@@ -49,6 +52,7 @@ async def open_worker(options: WorkerSettings) -> Worker:
             task_ids=task_ids,
             registry=handlers,
             hooks=hooks,
+            history=history,
         )
 
 
@@ -61,10 +65,12 @@ async def _open(options: WorkerSettings, task_ids: TaskIds) -> Opened:
             with _explained(options):
                 migrated = await migrate(database, Schema(options.schema), builds_index=False)
                 await task_ids.register(database)
+                history = await what_to_record(options, database)
             return Opened(
                 database=database,
                 direct=direct,
                 has_queue_index=migrated.has_queue_index,
+                history=history,
                 resources=stack.pop_all(),
             )
 

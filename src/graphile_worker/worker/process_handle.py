@@ -164,12 +164,10 @@ class ProcessHandle:
 
     def _spawn(self, theirs: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
         fds = theirs.fileno(), lifeline
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # noqa: SLF001 (as multiprocessing does)
-        options = cast("list[str]", flags)
         arguments = map(json.dumps, (*fds, sys.path, sys.argv))
         try:
             return subprocess.Popen(  # noqa: S603 (our own interpreter and program)
-                [sys.executable, *options, "-c", _PROGRAM, *arguments],
+                [*interpreter(), "-c", _PROGRAM, *arguments],
                 stdin=subprocess.DEVNULL,
                 pass_fds=fds,
                 start_new_session=True,
@@ -201,6 +199,12 @@ class ProcessHandle:
         if self.exited.done() and not self.asking and self._connection.fileno() >= 0:
             self._connection.close()
             os.close(self._lifeline)
+
+
+def interpreter() -> list[str]:
+    """This interpreter, with the options that it was started with."""
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # noqa: SLF001 (as multiprocessing does)
+    return [sys.executable, *cast("list[str]", flags)]
 
 
 def how_it_ended(code: int) -> str:

@@ -15,6 +15,7 @@ from graphile_worker.cron.entries import AnyCron
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.history.options import HistoryConfig
 from graphile_worker.hooks.handlers import USUAL_TIMEOUT
 from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
 from graphile_worker.jobs.spec import JobSpec
@@ -155,6 +156,10 @@ class WorkerSettings:
     """See `WorkerRecoveryConfig`."""
     recovery_delay: Duration | None = None
     """See `WorkerRecoveryConfig`."""
+    history: HistoryConfig | Literal[False] | None = None
+    """What is recorded of jobs that are done. Default: what `history install` was told, where that
+    was called for this schema, else nothing. A config installs it, or changes what is kept; False
+    records nothing here."""
     thread_workers: int | None = None
     """How many plain functions run in threads at once. Default: `concurrency`."""
     process_workers: int | None = None
@@ -270,6 +275,9 @@ class WorkerSettings:
             check_plugin(plugin)
         if self.hooks is not None and not isinstance(self.hooks, HookRegistry):
             raise ConfigurationError(f"hooks must be a HookRegistry, got {self.hooks!r}")
+        history: object = self.history
+        if not (history is None or history is False or isinstance(history, HistoryConfig)):
+            raise ConfigurationError(f"history must be a HistoryConfig or False, got {history!r}")
         object.__setattr__(self, "crons", entries.parsed(self.crons))
 
     def _check_numbers(self) -> None:

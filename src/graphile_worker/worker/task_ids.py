@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from typing import Any, Final
 
 from graphile_worker.database.executor import Executor
@@ -25,18 +26,22 @@ class TaskIds:
     Another program's clean-up may delete an identifier that no job uses; the next job of that task
     then has a new id, and a worker that only knows the old one would never see it. So an idle
     worker looks again once a minute. The same look tells of due jobs whose task it does not know.
+    What is paused is known and not claimed.
     """
 
     def __init__(self, schema: Schema, registry: TaskRegistry, *, show_jobs: bool = False) -> None:
-        self._schema = schema
+        self.schema = schema
+        """Where the tables are."""
         self._registry = registry
         self._tasks: dict[int, Task[Any]] = {}
         self._refreshed = 0.0
         self._reported: frozenset[str] = frozenset()
+        self._current: dict[int, str] = {}
+        self._paused: Collection[str] = ()
         self.show_jobs = show_jobs or any(task.takes_context for task in registry.values())
         """Whether any handler, or hook, can look at its job."""
         self.ids: list[int] = []
-        """All ids, as the claim wants them."""
+        """Those that are to be claimed, as the claim wants them."""
 
     @property
     def identifiers(self) -> frozenset[str]:
@@ -51,13 +56,19 @@ class TaskIds:
         identifiers = list(self._registry)
         found: dict[int, str] = {}
         for _ in range(_TRIES):
-            found = await executor.run(register_tasks(self._schema, identifiers))
+            found = await executor.run(register_tasks(self.schema, identifiers))
             if len(found) >= len(identifiers):
                 break
         # Ids that were known stay: jobs claimed with them may still be running.
         self._tasks |= {id_: self._registry[identifier] for id_, identifier in found.items()}
-        self.ids = list(found)
+        self._current = found
+        self.pause(self._paused)
         self._refreshed = time.monotonic()
+
+    def pause(self, identifiers: Collection[str]) -> None:
+        """Claim no jobs of these tasks from now on, and those of all others."""
+        self._paused = identifiers
+        self.ids = [id_ for id_, name in self._current.items() if name not in identifiers]
 
     async def refresh_if_old(self, executor: Executor) -> None:
         """Once a minute, `register` and report unknown tasks; a database that is away is logged."""
@@ -77,7 +88,7 @@ class TaskIds:
         Never raises for a database that is away: it is no more than a report.
         """
         try:
-            waiting = await executor.run(waiting_unknown_tasks(self._schema, self.ids))
+            waiting = await executor.run(waiting_unknown_tasks(self.schema, list(self._current)))
         except DatabaseError as error:
             logger.warning("cannot look for jobs of unknown tasks: %s", error)
             return

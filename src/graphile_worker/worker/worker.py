@@ -28,8 +28,8 @@ from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.batch_delays import NO_DELAYS
-from graphile_worker.worker.claim_rules import ClaimRules
-from graphile_worker.worker.crons import cron_scheduler
+from graphile_worker.worker.claim_rules import claim_rules
+from graphile_worker.worker.crons import schedule_crons
 from graphile_worker.worker.ending import end_in_order
 from graphile_worker.worker.engine import Engine
 from graphile_worker.worker.exporter import exporter_of
@@ -40,6 +40,7 @@ from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.opened import Opened
+from graphile_worker.worker.pauses import PauseWatch
 from graphile_worker.worker.schema_guard import SchemaGuard
 from graphile_worker.worker.service_database import ServiceDatabase
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
@@ -76,6 +77,7 @@ class Worker:
         task_ids: TaskIds,
         registry: HookRegistry,
         hooks: Hooks,
+        history: AbstractAsyncContextManager[object],
     ) -> None:
         self._identity = identity
         self._options = options
@@ -85,11 +87,15 @@ class Worker:
         self._task_ids = task_ids
         self._registry = registry
         self._hooks = hooks
+        self._history = history
         self._shutdown_reason: ShutdownReason | None = None
         self._shutdown = ShutdownSignal()
         self._unusable: DatabaseError | None = None
         self._services = ServiceDatabase(database) if options.reserves_for_services else database
         self._guard = SchemaGuard(self._services, self._schema, on_unusable=self._cannot_go_on)
+        self._pauses = PauseWatch(
+            self._services, self._schema, task_ids, is_told=options.use_notification_delivery
+        )
         self._parts: Parts | None = None
         self._sync_database = LazySyncDatabase(
             options.direct_database_url or url_of(database) or options.database_url,
@@ -237,6 +243,7 @@ class Worker:
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
             await stack.enter_async_context(self._told_of_run())
+            await stack.enter_async_context(self._history)
             stack.push_async_callback(teller.wait_told)
             stack.push_async_callback(engine.aclose)
             listener = self._listener(engine)
@@ -249,11 +256,15 @@ class Worker:
             if self._options.recovery_config().enabled:
                 services.append(group.create_task(self._sweeper().run(), name="sweep"))
             services.append(group.create_task(self._guard.run(), name="schema"))
+            await self._pauses.look()
+            pauses = self._pauses.run(engine, self._wakeup)
+            services.append(group.create_task(pauses, name="pauses"))
             if listener is not None:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
-            crons = group.create_task(self._schedule_crons(), name="cron")
+            recurring = (self._options, self._schema, self._services, self._hooks, self._pauses)
+            crons = group.create_task(schedule_crons(*recurring), name="cron")
             await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id, extra=self._told("Start"))
             if engine.local_queue is not None:
@@ -287,6 +298,7 @@ class Worker:
         hooks = replace(self._hooks, job_fetch=None)
         engine = self._engine(hooks, collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._history)
             stack.push_async_callback(engine.aclose)
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
@@ -296,6 +308,7 @@ class Worker:
                 group.create_task(engine.releaser.run(), name="release"),
                 group.create_task(membership.run(), name="membership"),
             ]
+            await self._pauses.look()
             try:
                 await engine.claimer.run_until_empty(lambda: engine.is_idle)
                 await engine.report_unknown_tasks()
@@ -304,15 +317,6 @@ class Worker:
             for service in services:
                 service.cancel()
         return engine
-
-    async def _schedule_crons(self) -> None:
-        """Add the recurring jobs until the worker drains; at once done where there are none."""
-        if self._options.crons:
-            registry = self._options.registry()
-            scheduler = cron_scheduler(
-                self._options, self._schema, self._services, registry, self._hooks
-            )
-            await scheduler.run()
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
         await (trigger.wait() if isinstance(trigger, asyncio.Event) else trigger)
@@ -348,6 +352,7 @@ class Worker:
             self._identity,
             self._wakeup,
             on_migrated=self._guard.look,
+            on_paused=self._pauses.told,
             on_announced=None if queue is None else queue.announced,
         )
 
@@ -376,14 +381,8 @@ class Worker:
             sync_utils=self._sync_utils,
             claims_are_row_locks=options.claim_mode == "transaction",
         )
-        flags = list(options.forbidden_flags)
-        rules = ClaimRules(
-            schema=self._schema,
-            identity=self._identity,
-            forbidden_flags=flags or None,
-            use_local_time=options.use_local_time,
-            poll_interval=seconds(options.poll_interval),
-            by_index=self._opened.has_queue_index,
+        rules = claim_rules(
+            options, self._schema, self._identity, by_index=self._opened.has_queue_index
         )
         return Engine(
             options,

@@ -13,6 +13,7 @@ from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.spec import SMALLINT, JobSpec, RunAt
 from graphile_worker.queries import manage_jobs as queries
+from graphile_worker.queries.pauses import NOBODYS
 
 JobOrId: TypeAlias = Job | int
 """A job, or its id."""
@@ -108,9 +109,18 @@ def force_unlock(setup: Setup, worker_ids: Iterable[str]) -> Operation[None]:
             f"worker_ids must be a collection of ids, got the string {worker_ids!r}; "
             f"write [{worker_ids!r}]"
         )
-    ids = [checked_text("a worker id", worker_id) for worker_id in worker_ids]
+    ids = [_worker_id(worker_id) for worker_id in worker_ids]
     if ids:
         yield from ask(queries.force_unlock_workers(setup.schema, ids))
+
+
+def _worker_id(worker_id: object) -> str:
+    checked = checked_text("a worker id", worker_id)
+    if checked.startswith(NOBODYS):
+        raise ConfigurationError(
+            f"{checked!r} is no worker but a paused queue; resume_queue lets it go on"
+        )
+    return checked
 
 
 def is_storable(job_id: int) -> bool:

@@ -1,4 +1,5 @@
--- Who holds locks, of jobs or of queues. There is no index on locked_by.
+-- Who holds locks, of jobs or of queues; a paused queue is held by nobody. There is no index on
+-- locked_by.
 select
   locks.locked_by,
   count(*) filter (where locks.is_job),
@@ -11,6 +12,8 @@ from (
   select q.locked_by, false
   from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   where q.locked_by is not null
+    and not starts_with(q.locked_by, 'paused:')
+    and not starts_with(q.locked_by, 'resuming:')
 ) as locks
 group by locks.locked_by
 order by locks.locked_by

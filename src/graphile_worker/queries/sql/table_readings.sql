@@ -1,6 +1,7 @@
 -- How vacuum keeps up with the tables of the schema, from the server's own counters: no table is read.
 select
   c.relname::text,
+  format('%I.%I', n.nspname, c.relname),
   coalesce(s.n_live_tup, 0),
   coalesce(s.n_dead_tup, 0),
   extract(epoch from now() - greatest(s.last_vacuum, s.last_autovacuum))::double precision,

@@ -1,0 +1,1 @@
+"""What the pages show of a moving queue: one sampler for all viewers, and the streams to them."""

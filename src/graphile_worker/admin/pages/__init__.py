@@ -1,0 +1,1 @@
+"""The pages of the admin application, rendered on the server."""

@@ -1,0 +1,46 @@
+"""The files that pages load: style sheet, script, icon. Read once, compressed once."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent.parent / "static"
+TYPES = {
+    "app.css": "text/css; charset=utf-8",
+    "app.js": "text/javascript; charset=utf-8",
+    "idiomorph.min.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+"""What is served, and as what; nothing else in the folder is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file whose address changes with its content, so that browsers may keep it for ever."""
+
+    name: str
+    kind: str
+    body: bytes
+    gzipped: bytes
+    digest: str
+
+    @property
+    def path(self) -> str:
+        """Its address within the application."""
+        return f"static/{self.digest}/{self.name}"
+
+
+@lru_cache(maxsize=1)
+def assets() -> dict[str, Asset]:
+    """All files, by name."""
+    return {name: _read(name, kind) for name, kind in TYPES.items()}
+
+
+def _read(name: str, kind: str) -> Asset:
+    body = (FOLDER / name).read_bytes()
+    digest = hashlib.sha256(body).hexdigest()[:12]
+    return Asset(name, kind, body, gzip.compress(body, mtime=0), digest)

@@ -1,0 +1,26 @@
+"""What a browser chooses for itself, without a script."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graphile_worker.admin.pages.render import render
+from graphile_worker.admin.pages.site import Site, Viewer
+from graphile_worker.admin.pages.view import SETTINGS
+
+_YEAR = 31_536_000
+
+
+async def settings(request: Request, site: Site, viewer: Viewer) -> Response:
+    """`GET /settings`; with `save`, keeps what was chosen in cookies."""
+    v = await site.view(request, viewer)
+    given = request.query_params
+    if "save" not in given:
+        return render(request, "settings.html", v, title="Settings", live=False)
+    answer = Response(status_code=303, headers={"Location": v.url("settings")})
+    path = request.scope.get("root_path", "") + "/"
+    for name, choices in SETTINGS.items():
+        if (value := given.get(name, "")) in choices:
+            answer.set_cookie(f"gw_{name}", value, max_age=_YEAR, path=path, samesite="lax")
+    return answer

@@ -1,0 +1,38 @@
+"""How the server, the schema and its tables are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from graphile_worker.migrations.catalog import LATEST
+from graphile_worker.migrations.state import SchemaState
+from graphile_worker.queries.admin_health import ServerState, TableSize
+from graphile_worker.queries.admin_samples import Pulse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What checks are made of."""
+
+    server: ServerState
+    tables: list[TableSize]
+    schema: SchemaState
+    pulse: Pulse
+    figures_seconds: float
+    """What it took to count all jobs."""
+    figures_period: float
+    """Seconds for which that count is used."""
+    checked_at: datetime
+    local_clock: datetime
+    """This process's, read together with the server's."""
+
+    @property
+    def clock_skew(self) -> float:
+        """Seconds by which this process's clock is ahead of the server's."""
+        return (self.local_clock - self.server.clock).total_seconds()
+
+    @property
+    def migrations_pending(self) -> bool:
+        """Whether this version knows a newer schema."""
+        return self.schema.revision is not None and self.schema.revision < LATEST

@@ -1,0 +1,185 @@
+"""`graphile-worker admin`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from graphile_worker.cli.crontab_file import read_crontab
+from graphile_worker.cli.logs import LEVELS, log_to_stderr
+from graphile_worker.cli.output import print_json
+from graphile_worker.cli.settings import Command, Settings
+from graphile_worker.errors import MissingDependencyError
+from graphile_worker.worker.listen_address import ListenAddress, is_loopback
+
+if TYPE_CHECKING:
+    from graphile_worker.admin.web.authentication import Authenticator
+
+_MODES: Final = ("basic", "bearer", "header", "none")
+_DEFAULT: Final = "127.0.0.1:5678"
+_ENV: Final = "GRAPHILE_WORKER_ADMIN_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Access:
+    """How people come in.
+
+    Attributes:
+        auth: tells who asks.
+        lines: what to say about it; name and value.
+        generated: whether a secret was made up, which is then in the lines.
+    """
+
+    auth: Authenticator
+    lines: tuple[tuple[str, str], ...]
+    generated: bool
+
+
+@click.command("admin", cls=Command)
+@click.option(
+    "--listen", metavar="HOST:PORT", default=_DEFAULT, show_default=True, help="Where to serve."
+)
+@click.option(
+    "--auth", type=click.Choice(_MODES), default="basic", show_default=True, help="Who may come in."
+)
+@click.option(
+    "--username", metavar="NAME", default="admin", show_default=True, help="For --auth basic."
+)
+@click.option(
+    "--password",
+    metavar="SECRET",
+    envvar=f"{_ENV}PASSWORD",
+    help=f"For --auth basic; made up and printed by default. [env: {_ENV}PASSWORD]",
+)
+@click.option(
+    "--bearer-token",
+    metavar="SECRET",
+    envvar=f"{_ENV}BEARER_TOKEN",
+    help=f"For --auth bearer; made up and printed by default. [env: {_ENV}BEARER_TOKEN]",
+)
+@click.option(
+    "--header-name",
+    metavar="NAME",
+    default="x-graphile-worker-admin-token",
+    show_default=True,
+    help="For --auth header.",
+)
+@click.option(
+    "--header-token",
+    metavar="SECRET",
+    envvar=f"{_ENV}HEADER_TOKEN",
+    help=f"For --auth header; made up and printed by default. [env: {_ENV}HEADER_TOKEN]",
+)
+@click.option("--read-only", is_flag=True, help="Nobody may change anything.")
+@click.option("--environment", metavar="NAME", default="", help="Shown in the page.")
+@click.option("--crontab", metavar="FILE", help="Entries to show, and to run by hand.")
+@click.option("--keep-audit", is_flag=True, help="Keep who did what in the database.")
+@click.option(
+    "--origin", metavar="URL", help="Scheme and host that browsers see, where a proxy hides them."
+)
+@click.option("--log-level", type=click.Choice(LEVELS), help="On stderr. [default: info]")
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> None:
+    """Serve the admin page and its API.
+
+    On this machine alone, unless --listen says otherwise. Secrets are better given by their
+    variables than as options, which other users of the machine can see.
+    """
+    settings = Settings.of(context)
+    try:
+        address = ListenAddress.parse(options["listen"], beyond_loopback=True)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--listen") from None
+    if options["auth"] == "none" and not is_loopback(address.host):
+        raise click.UsageError("--auth none is only allowed when --listen uses a loopback address")
+    log_to_stderr(options["log_level"], None)
+    asyncio.run(_serve(settings, address, options))
+
+
+async def _serve(settings: Settings, address: ListenAddress, options: dict[str, Any]) -> None:
+    try:
+        from graphile_worker.admin.app import standalone_app  # noqa: PLC0415 (an extra)
+        from graphile_worker.admin.server import listen, serve  # noqa: PLC0415
+        from graphile_worker.admin.web.sign_in import SignIn  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("the admin page", "admin") from error
+
+    access = _access(options)
+    sign_in = None if options["auth"] == "none" else SignIn.admin(access.auth)
+    app = standalone_app(
+        settings.database_url or "",
+        access.auth,
+        sign_in,
+        schema=settings.schema,
+        read_only=options["read_only"],
+        environment=options["environment"],
+        crons=read_crontab(options["crontab"]) if options["crontab"] else (),
+        max_pg_conn=settings.max_connections,
+        secret_was_generated=access.generated,
+        keep_audit=options["keep_audit"],
+        origin=options["origin"],
+    )
+    await app.parts.reading.ready()
+    listening = listen(address)
+    link = None if sign_in is None else sign_in.link(listening.url)
+    _print(listening.url, access, link, settings, read_only=options["read_only"])
+    await serve(app, listening)
+
+
+def _access(options: dict[str, Any]) -> _Access:
+    """The way in that the options name, with a secret that was given or is made up.
+
+    Raises:
+        ConfigurationError: a name or a secret is none.
+    """
+    from graphile_worker.admin.web import authentication  # noqa: PLC0415 (an extra)
+
+    about: tuple[tuple[str, str], ...]
+    match options["auth"]:
+        case "basic":
+            secret, line = _secret(options["password"], "password")
+            auth = authentication.basic_auth(options["username"], secret)
+            about = ("Auth", "HTTP Basic"), ("Username", options["username"])
+            given = options["password"]
+        case "bearer":
+            secret, line = _secret(options["bearer_token"], "bearer token")
+            auth = authentication.bearer_auth(secret)
+            about, given = (("Auth", "bearer token"),), options["bearer_token"]
+        case "header":
+            secret, line = _secret(options["header_token"], "header token")
+            auth = authentication.header_auth(options["header_name"], secret)
+            about = ("Auth", "header token"), ("Header", options["header_name"])
+            given = options["header_token"]
+        case _:
+            everybody = authentication.allow_all()
+            return _Access(
+                auth=everybody, lines=(("Auth", "none (loopback only)"),), generated=False
+            )
+    return _Access(auth=auth, lines=(*about, line), generated=given is None)
+
+
+def _secret(given: str | None, name: str) -> tuple[str, tuple[str, str]]:
+    """A secret, and the line about it: one that was given is never printed."""
+    if given is not None:
+        return given, (name.capitalize(), "configured")
+    made = secrets.token_hex(24)
+    return made, (f"Generated {name}", made)
+
+
+def _print(
+    url: str, access: _Access, link: str | None, settings: Settings, *, read_only: bool
+) -> None:
+    lines = [
+        ("Graphile Worker admin UI", url),
+        ("Read-only mode", "on" if read_only else "off"),
+        *access.lines,
+        *([] if link is None else [("One-time link", link)]),
+    ]
+    if settings.json:
+        print_json({name.lower().replace(" ", "_").replace("-", "_"): of for name, of in lines})
+    else:
+        click.echo("\n".join(f"{name}: {value}" for name, value in lines))

@@ -1,0 +1,9 @@
+-- How the statements of this transaction are run: it only reads, and ends when it takes too long.
+-- Plans are made for the values at hand: an optional filter that is not given then costs nothing, and
+-- one that is given finds its index.
+select
+  set_config('transaction_read_only', case when $1::boolean then 'on' else 'off' end, true),
+  set_config('statement_timeout', $2::integer::text, true),
+  set_config('lock_timeout', '1000', true),
+  set_config('idle_in_transaction_session_timeout', '10000', true),
+  set_config('plan_cache_mode', 'force_custom_plan', true)

@@ -1,0 +1,91 @@
+"""Payloads and errors without secrets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphile_worker.admin.service.redaction import HIDDEN, Redactor
+
+redactor = Redactor(["favouriteColour"])
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("password", "DB_PASSWORD", "userPassword", "apiKey", "api-key", "x-api_key"),
+        *("accessToken", "card", "card_number", "cardNumbers", "iban", "Set-Cookie", "SSN"),
+        "favourite_colour",
+    ],
+)
+def test_names_that_hide(key: str) -> None:
+    assert redactor.is_secret(key)
+
+
+@pytest.mark.parametrize("key", ["id", "discard", "cardinality", "company", "span", "author", ""])
+def test_names_that_do_not(key: str) -> None:
+    assert not redactor.is_secret(key)
+
+
+def test_secrets_are_hidden_at_any_depth_and_the_rest_stays_as_it_is() -> None:
+    text = '{"id": 12345678901234567890123,\n "a": [{"token": "x", "b": 1.10}], "secret": {"c": [1, {}]}}'
+    shown = redactor.json(text)
+    assert shown.text == (
+        f'{{"id": 12345678901234567890123,\n "a": [{{"token": "{HIDDEN}", "b": 1.10}}],'
+        f' "secret": "{HIDDEN}"}}'
+    )
+    assert (shown.hidden, shown.is_cut) == (2, False)
+
+
+def test_escapes_in_keys_and_braces_in_texts_hide_nothing_from_us() -> None:
+    assert redactor.json('{"p\\u0061ssword": "x}"}').text == f'{{"p\\u0061ssword": "{HIDDEN}"}}'
+    assert redactor.json('{"secret": ["}", "\\"]"], "b": "{"}').text == (
+        f'{{"secret": "{HIDDEN}", "b": "{{"}}'
+    )
+
+
+def test_a_beginning_of_json_shows_no_secret_either() -> None:
+    text = '{"a": 1, "password": "hunter2"}'
+    for end in range(len(text)):
+        assert "hunter" not in redactor.json(text[:end]).text
+
+
+def test_deep_json_is_no_harder_than_flat() -> None:
+    assert redactor.json("[" * 100_000 + "]" * 100_000, chars=1_000).is_cut
+
+
+@settings(max_examples=40, deadline=None)
+@given(json_values)
+def test_without_secrets_json_means_the_same(value: object) -> None:
+    shown = Redactor(enabled=False).json(json.dumps(value), indent=True)
+    assert json.loads(shown.text) == value
+
+
+def test_indented_as_people_read_it() -> None:
+    assert Redactor().json('{"a":[1,{"b":{}}],"c":[]}', indent=True).text == (
+        '{\n  "a": [\n    1,\n    {\n      "b": {}\n    }\n  ],\n  "c": []\n}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("connect postgres://u:hunter2@h/db failed", f"connect postgres://u:{HIDDEN}@h/db failed"),
+        ("password=hunter2 user=x", f"password={HIDDEN} user=x"),
+        ('{"token": "hunter2", "a": 1}', f'{{"token": {HIDDEN}, "a": 1}}'),
+        ("Authorization: Bearer hunter2", f"Authorization: {HIDDEN}"),
+        ("{'api_key': 'hunter2'}", f"{{'api_key': {HIDDEN}}}"),
+        ("no: password=hunter2", f"no: password={HIDDEN}"),
+        ("a=b=c token=hunter2", f"a=b=c token={HIDDEN}"),
+        ("unexpected token at line 3", "unexpected token at line 3"),
+    ],
+)
+def test_errors(text: str, shown: str) -> None:
+    assert redactor.error(text).text == shown

@@ -1,0 +1,54 @@
+"""history install, status, prune and uninstall."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+DAY = 86400.0
+
+
+@pytest.fixture
+def history(here, gw_database):
+    return lambda *arguments: here("history", *arguments, "--database-url", gw_database)
+
+
+def test_from_installing_to_uninstalling(history):
+    nothing = history("status")
+    assert nothing.out == "History is not installed: graphile-worker history install\n"
+    assert history("status", "--json").out == "null\n"
+    assert history("prune").out == "Nothing to do: not installed, or a worker is at it\n"
+
+    installed = history("install", "--run-log", "all", "--keep-runs", "2w")
+    first, *rows = installed.out.splitlines()
+    assert first == "History is kept from now on, by workers that start from now on"
+    assert rows[0] == "what\tkept\tbytes\tof"
+    assert rows[1].startswith("samples\t30d\t")
+    assert rows[-1].startswith("runs\t14d\t")
+    assert rows[-1].endswith("attempts of jobs (all)")
+
+    again = json.loads(history("install", "--keep-hours", "60d", "--json").out)
+    assert again.pop("bytes").keys() == {"samples", "counts", "runs"}
+    assert again == {
+        "run_log": "all",
+        "keep_samples": 30 * DAY,
+        "keep_minutes": 2 * DAY,
+        "keep_hours": 60 * DAY,
+        "keep_days": 400 * DAY,
+        "keep_runs": 14 * DAY,
+    }
+    assert history("prune").out == "Done\n"
+    gone = history("uninstall", "--yes", "--json")
+    assert json.loads(gone.out) == {"uninstalled": True, "pauses_left": False}
+    assert history("status", "--json").out == "null\n"
+
+
+def test_uninstalling_asks_first(cli, here, gw_database):
+    assert here("history", "install", "--database-url", gw_database).code == 0
+    refused = cli("history", "uninstall", "--database-url", gw_database, given="n\n")
+    assert refused.code != 0
+    assert "Delete all of the history?" in refused.out + refused.err
+    assert here("task", "pause", "t", "--database-url", gw_database).code == 0
+    gone = cli("history", "uninstall", "--database-url", gw_database, given="y\n")
+    assert "History is gone; the table of pauses stays: see paused" in gone.out
