@@ -26,6 +26,24 @@ from bench.targets import verdicts
 from bench.templates import Jobs, Templates
 from bench.throughput import Bench, measure
 
+ORDER = (
+    "procrastinate",
+    "pgqueuer",
+    "pgbench",
+    "ours_turbo",
+    "raw",
+    "sketch",
+    "ours_local_queue",
+    "rust_local_queue",
+    "node_local_queue",
+    "rust_default",
+    "node_default",
+    "ours_default",
+    "node_slots",
+    "ours_slots",
+)
+"""Those that targets compare are measured soon after each other; then come the other tables."""
+
 
 async def main() -> int:
     options = parse_all(sys.argv[2:])
@@ -65,7 +83,8 @@ async def throughput_round(
 ) -> None:
     """Every contender once, and ours in each other table once."""
     usual = Jobs(ready=sizes.jobs)
-    plan: list[tuple[str, Contender, Jobs]] = [(each.name, each, usual) for each in contenders()]
+    by_order = sorted(contenders(), key=lambda each: ORDER.index(each.name))
+    plan: list[tuple[str, Contender, Jobs]] = [(each.name, each, usual) for each in by_order]
     plan += [(name, by_name("ours_slots"), jobs) for name, jobs in conditions(sizes).items()]
     for name, contender, jobs in reversed(plan) if backwards else plan:
         if contender.program in bench.programs:
@@ -89,11 +108,11 @@ def conditions(sizes: Sizes) -> dict[str, Jobs]:
     """The other tables that our worker, 24 slots, is measured in."""
     jobs = sizes.jobs
     return {
-        "serial": Jobs(ready=jobs // 10, queues=1),
+        "ready_many": Jobs(ready=sizes.many),
+        "stuck": Jobs(ready=jobs, stuck=jobs),
         "queues_few": Jobs(ready=jobs, queues=sizes.names),
         "queues_many": Jobs(ready=jobs, queues=jobs),
-        "stuck": Jobs(ready=jobs, stuck=jobs),
-        "ready_many": Jobs(ready=sizes.many),
+        "serial": Jobs(ready=jobs // 10, queues=1),
     }
 
 
@@ -128,7 +147,7 @@ def about(options: AllOptions, server_version: str) -> dict[str, Any]:
 
 def report(results: Results, options: AllOptions) -> int:
     """Print, write, and say whether all targets are met."""
-    judged = verdicts(results.figures())
+    judged = verdicts(results.rounds())
     shown = all_tables(results, options.sizes)
     target_table = tables.targets(judged, of_weight=not options.quick)
     console = wide_console()

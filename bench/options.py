@@ -94,7 +94,7 @@ def parse_all(arguments: Sequence[str]) -> AllOptions:
         "--idle-seconds", type=float, help="of an idle worker, and of an old snapshot (60)"
     )
     parser.add_argument("--no-check", action="store_true", help="do not fail on missed targets")
-    asked = parser.parse_args(list(arguments))
+    asked = _parsed(parser, arguments)
     sizes = QUICK if asked.quick else Sizes()
     given = {
         name: getattr(asked, name)
@@ -119,7 +119,7 @@ def parse_scale(arguments: Sequence[str], names: Sequence[str]) -> ScaleOptions:
     parser.add_argument("--rounds", type=_positive, help="rounds of each point (2)")
     parser.add_argument("--seconds", type=float, help="the longest run of a point (1.5)")
     parser.add_argument("--ten-million", action="store_true", help="a backlog of 10M as well")
-    asked = parser.parse_args(list(arguments))
+    asked = _parsed(parser, arguments)
     if unknown := set(asked.curves) - set(names):
         parser.error(f"no curve {min(unknown)!r}; there are: {', '.join(names)}")
     return ScaleOptions(
@@ -145,6 +145,13 @@ def _parser(name: str, about: str) -> argparse.ArgumentParser:
         "--write-docs", action="store_true", help="tables and plots into docs/benchmarks.md as well"
     )
     return parser
+
+
+def _parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    asked = parser.parse_args(list(arguments))
+    if asked.quick and asked.write_docs:
+        parser.error("--quick measures figures of no weight, which --write-docs would publish")
+    return asked
 
 
 def _positive(text: str) -> int:

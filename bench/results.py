@@ -47,16 +47,30 @@ class Results:
         """One figure of a contender over its rounds; None where it was not measured."""
         return spread_of([of(run) for run in self.runs.get(name, [])])
 
-    def figures(self) -> dict[str, float]:
-        """The figures that targets are made of: medians, but the best round of latencies."""
+    def rounds(self) -> list[dict[str, float]]:
+        """The figures that targets are made of, a round each.
+
+        Those that do not belong to a round are in all of them, the best latencies among them.
+        """
+        common = self._latencies() | self._special()
+        count = max(map(len, self.runs.values()), default=0)
+        return [self._of_round(number) | common for number in range(count)]
+
+    def _of_round(self, number: int) -> dict[str, float]:
         found: dict[str, float] = {}
-        for name in self.runs:
-            _put(found, f"rate.{name}", self.spread(name, lambda run: run.rate))
-            _put(found, f"cpu.{name}", self.spread(name, lambda run: run.cpu_us))
-        for name, rounds in self.latencies.items():
-            found[f"latency.{name}.p50"] = min(each.p50 for each in rounds)
-            found[f"latency.{name}.p95"] = min(each.p95 for each in rounds)
-        return found | self._special()
+        for name, runs in self.runs.items():
+            if number < len(runs):
+                found[f"rate.{name}"] = runs[number].rate
+                if (cpu := runs[number].cpu_us) is not None:
+                    found[f"cpu.{name}"] = cpu
+        return found
+
+    def _latencies(self) -> dict[str, float]:
+        return {
+            f"latency.{name}.{part}": min(getattr(each, part) for each in rounds)
+            for name, rounds in self.latencies.items()
+            for part in ("p50", "p95")
+        }
 
     def _special(self) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -73,16 +87,11 @@ class Results:
         return found
 
     def to_json(self) -> str:
-        """All of it, each round, and the figures made of it."""
-        return json.dumps({**dataclasses.asdict(self), "figures": self.figures()}, indent=1)
+        """All of it, each round, and the figures that targets are made of."""
+        return json.dumps({**dataclasses.asdict(self), "rounds": self.rounds()}, indent=1)
 
 
 def spread_of(values: Sequence[float | None]) -> Spread | None:
     """None unless each round gave a value."""
     known = [value for value in values if value is not None]
     return Spread.of(known) if known else None
-
-
-def _put(figures: dict[str, float], name: str, spread: Spread | None) -> None:
-    if spread is not None:
-        figures[name] = spread.median

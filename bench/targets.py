@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 SKETCH_US, WORKER_US = 3, 10
@@ -65,9 +66,17 @@ class Verdict:
         return "MISSED" if self.is_missed else "met"
 
 
-def verdicts(figures: Mapping[str, float]) -> list[Verdict]:
-    """What became of each target."""
-    return [Verdict(target, target.value(figures)) for target in TARGETS]
+def verdicts(rounds: Sequence[Mapping[str, float]]) -> list[Verdict]:
+    """What became of each target, by the median of what each round gave.
+
+    A ratio is taken within a round, where both sides met the same machine.
+    """
+    return [Verdict(target, _median(target, rounds)) for target in TARGETS]
+
+
+def _median(target: Target, rounds: Sequence[Mapping[str, float]]) -> float | None:
+    values = [value for each in rounds if (value := target.value(each)) is not None]
+    return statistics.median(values) if values else None
 
 
 def _at_least(text: str, figure: str, by: str | None, bound: float, unit: str = "") -> Target:

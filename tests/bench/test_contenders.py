@@ -1,6 +1,6 @@
 import dataclasses
 
-from bench.all import condition_labels, conditions, setups
+from bench.all import ORDER, condition_labels, conditions, setups
 from bench.contenders import contenders, everybody
 from bench.installing import _FINDERS
 from bench.options import Sizes
@@ -15,6 +15,10 @@ def test_every_contender_has_a_name_of_its_own_and_a_program_that_can_be_found()
     names = [each.name for each in everybody()]
     assert len(set(names)) == len(names)
     assert {each.program for each in everybody()} <= set(_FINDERS)
+
+
+def test_everybody_has_a_place_in_the_order():
+    assert sorted(ORDER) == sorted(each.name for each in everybody())
 
 
 def test_the_turbo_claim_runs_where_there_is_one():

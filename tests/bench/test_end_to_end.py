@@ -40,7 +40,7 @@ def test_everything_is_measured_and_what_cannot_be_had_is_told(tmp_path):
     assert set(found["runs"]) == expected | set(conditions(QUICK))
     ours = {name for name in expected if name.startswith("ours")} | {"raw", "sketch"}
     assert all(run["rate"] > 0 for name in ours for run in found["runs"][name])
-    assert found["figures"].keys() >= {"idle.claims", "memory.local_queue", "snapshot.last"}
+    assert found["rounds"][0].keys() >= {"idle.claims", "memory.local_queue", "snapshot.last"}
     assert all(name in shown for name in found["missing"])
     assert "Targets" in shown
     assert (tmp_path / "throughput.svg").read_text().startswith("<svg")

@@ -29,6 +29,13 @@ def test_nonsense_ends_the_program(arguments, capsys):
     assert "./dev bench all" in capsys.readouterr().err
 
 
+def test_quick_figures_are_not_published(capsys):
+    for parse in (parse_all, lambda arguments: parse_scale(arguments, ("a",))):
+        with pytest.raises(SystemExit):
+            parse(["--quick", "--write-docs"])
+        assert "figures of no weight" in capsys.readouterr().err
+
+
 def test_curves_are_all_or_those_that_are_named():
     assert parse_scale([], ("a", "b")).curves == ("a", "b")
     assert parse_scale(["b"], ("a", "b")).curves == ("b",)

@@ -30,10 +30,19 @@ def test_nothing_is_divided_by_a_worker_that_did_nothing():
 
 
 def test_every_target_is_judged():
-    assert [each.target for each in verdicts({})] == list(TARGETS)
+    assert [each.target for each in verdicts([])] == list(TARGETS)
+
+
+def test_a_ratio_is_taken_within_a_round_and_its_median_counts():
+    rounds = [
+        {"rate.ours_local_queue": 10.0, "rate.raw": 5.0},
+        {"rate.ours_local_queue": 3.0, "rate.raw": 1.0},
+        {"rate.ours_local_queue": 2.0},
+    ]
+    assert [each.value for each in verdicts(rounds) if each.value is not None] == [2.5]
 
 
 def test_a_worker_may_take_as_much_more_than_the_sketch_as_was_agreed():
     figures = {"cpu.ours_local_queue": 9.0, "cpu.sketch": 3.0}
-    [verdict] = [each for each in verdicts(figures) if each.value is not None]
+    [verdict] = [each for each in verdicts([figures]) if each.value is not None]
     assert (verdict.value, verdict.word) == (3.0, "met")
