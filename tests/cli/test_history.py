@@ -40,7 +40,7 @@ def test_from_installing_to_uninstalling(history):
     }
     assert history("prune").out == "Done\n"
     gone = history("uninstall", "--yes", "--json")
-    assert json.loads(gone.out) == {"uninstalled": True, "pauses_left": False}
+    assert json.loads(gone.out) == {"uninstalled": True, "left": []}
     assert history("status", "--json").out == "null\n"
 
 
@@ -51,4 +51,4 @@ def test_uninstalling_asks_first(cli, here, gw_database):
     assert "Delete all of the history?" in refused.out + refused.err
     assert here("task", "pause", "t", "--database-url", gw_database).code == 0
     gone = cli("history", "uninstall", "--database-url", gw_database, given="y\n")
-    assert "History is gone; the table of pauses stays: see paused" in gone.out
+    assert "History is gone; tables of other features stay: pause" in gone.out

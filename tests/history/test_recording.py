@@ -351,7 +351,7 @@ def test_without_an_event_loop(gw_database: str) -> None:
         assert (history.attempts(1), history.runs()) == ([], [])
         assert history.counters().inserted == 0
         assert history.prune()
-        assert history.uninstall()
+        assert history.uninstall() == []
         assert history.status() is None
 
 

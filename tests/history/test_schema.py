@@ -14,9 +14,12 @@ from support.schema_facts import ledger, schema_facts
 
 from graphile_worker import DatabaseError, HistoryConfig, WorkerOptions, WorkerUtils, task
 from graphile_worker.client.open_database import open_database
+from graphile_worker.client.operations import side_tables
 from graphile_worker.database.executor import Database
+from graphile_worker.database.operation import perform_together
 from graphile_worker.database.schema import Schema
 from graphile_worker.migrations.runner import migrate
+from graphile_worker.queries.side_tables import Feature
 
 SCHEMA = Schema("graphile_worker")
 
@@ -56,16 +59,25 @@ async def test_uninstalling_leaves_the_schema_as_it_was(
     assert during != before
     assert theirs(during) == theirs(before)
 
-    assert not await utils.history.uninstall(), "something is paused"
+    assert await utils.history.uninstall() == ["pause"], "something is paused"
     assert [pause.name for pause in (await utils.paused()).tasks] == ["t"]
     await utils.resume_task("t")
-    assert await utils.history.uninstall()
+    assert await utils.history.uninstall() == []
     assert await schema_facts(db, SCHEMA) == before
-    assert await utils.history.uninstall()
+    assert await utils.history.uninstall() == []
     assert not await utils.resume_task("t")
     with pytest.raises(DatabaseError) as no_table:
         await utils.history.periods()
     assert no_table.value.sqlstate == "42P01"
+
+
+async def test_what_other_features_made_stays(database: Database) -> None:
+    await migrate(database, SCHEMA)
+    audit = side_tables.install(SCHEMA, Feature("audit", 1, {}), ["audit/create"])
+    await perform_together(database, audit)
+    utils = WorkerUtils(database)
+    await utils.history.install()
+    assert await utils.history.uninstall() == ["audit"]
 
 
 @pytest.mark.parametrize("revision", [0, 11, 18, 19])

@@ -66,14 +66,15 @@ def uninstall(context: click.Context) -> None:
     """Drop the tables, with all that is in them.
 
     The schema is then as if there had never been any, unless something is
-    paused, which is remembered in such a table too.
+    paused, or an audit is kept: they have such tables too.
     """
     settings = Settings.of(context)
-    clean = with_utils(settings, lambda utils: utils.history.uninstall())
+    left = with_utils(settings, lambda utils: utils.history.uninstall())
     if settings.json:
-        print_json({"uninstalled": True, "pauses_left": not clean})
+        print_json({"uninstalled": True, "left": left})
     else:
-        click.echo("History is gone" + ("" if clean else "; the table of pauses stays: see paused"))
+        others = f"; tables of other features stay: {', '.join(left)}" if left else ""
+        click.echo(f"History is gone{others}")
 
 
 @command.command("status", cls=Command, epilog=examples("history status --json"))

@@ -38,12 +38,12 @@ class History(Calls):
         """
         await self._run_together(lambda: history.install(self._setup, config or HistoryConfig()))
 
-    async def uninstall(self) -> bool:
+    async def uninstall(self) -> list[str]:
         """Drop all of it; workers that record stop doing so.
 
         Returns:
-            Whether the schema is as if there had never been any; False while something is paused,
-            which is remembered in a table too.
+            The features whose tables stay: `pause` while something is paused, `audit` where the
+            admin page keeps one. None: the schema is as if there had never been any.
         """
         return await self._run_together(lambda: history.uninstall(self._setup))
 

@@ -26,7 +26,7 @@ class SyncHistory(SyncCalls):
         """Make the tables; see `History.install`."""
         self._run_together(lambda: history.install(self._setup, config or HistoryConfig()))
 
-    def uninstall(self) -> bool:
+    def uninstall(self) -> list[str]:
         """Drop all of it; see `History.uninstall`."""
         return self._run_together(lambda: history.uninstall(self._setup))
 

@@ -104,20 +104,19 @@ def install(setup: Setup, config: HistoryConfig) -> Operation[None]:
     yield from _make_room(setup.schema)
 
 
-def uninstall(setup: Setup) -> Operation[bool]:
+def uninstall(setup: Setup) -> Operation[list[str]]:
     """Drop all that history has, and what pauses left if nothing is paused; in a transaction.
 
     Returns:
-        Whether no side table is left: False while something is paused.
+        The features whose side tables stay.
     """
     yield from ask(limit_lock_waits(setup.schema, _LOCK_WAIT_MILLISECONDS))
     yield from side_tables.uninstall(setup.schema, FEATURE, writing.DROPPING)
     if (yield from ask(table_exists(setup.schema, PAUSES))):
         rows = yield from ask(pause_rows(setup.schema))
-        if any(row.resumed_at is None for row in rows):
-            return False
-        yield from side_tables.uninstall(setup.schema, PAUSE.name, ["pauses/drop"])
-    return True
+        if all(row.resumed_at is not None for row in rows):
+            yield from side_tables.uninstall(setup.schema, PAUSE.name, ["pauses/drop"])
+    return (yield from side_tables.names(setup.schema))
 
 
 def config(schema: Schema) -> Operation[HistoryConfig | None]:

@@ -21,6 +21,13 @@ def feature(schema: Schema, name: str) -> Operation[Feature | None]:
     return (yield from ask(queries.features(schema))).get(name)
 
 
+def names(schema: Schema) -> Operation[list[str]]:
+    """The features that have tables here."""
+    if not (yield from ask(queries.table_exists(schema, META))):
+        return []
+    return sorted((yield from ask(queries.features(schema))))
+
+
 def install(schema: Schema, wanted: Feature, creating: Sequence[str]) -> Operation[None]:
     """Make the tables of a feature, where they are missing, and write it down; in a transaction.
 
