@@ -14,6 +14,7 @@ from litestar.types import Receive, Scope, Send
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from support.admin_app import asked
+from support.django_settings import configure_django
 from support.running import sql, until
 
 from graphile_worker.admin import allow_all, create_admin_app
@@ -45,13 +46,9 @@ def in_litestar(app: Any) -> Any:
 
 def in_django(app: Any) -> Any:
     """As docs/admin.md says: Starlette in front of Django's own ASGI application."""
-    from django.conf import settings
     from django.core.asgi import get_asgi_application
 
-    if not settings.configured:
-        settings.configure(USE_TZ=True, TIME_ZONE="Europe/Paris", LOGGING_CONFIG=None)
-    settings.ROOT_URLCONF = ()
-    settings.ALLOWED_HOSTS = ["*"]
+    configure_django()
     return Starlette(routes=[Mount(PATH, app), Mount("/", get_asgi_application())])
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.django_settings import configure_django
 from support.doc_blocks import ROOT, Block, blocks_of
 from support.running import sql
 from support.terminals import Terminals
@@ -81,6 +82,7 @@ async def test_a_guide_tells_the_truth(
     module: types.ModuleType,
 ) -> None:
     page = ROOT / "docs" / f"{name}.md"
+    configure_django()  # a page that mounts something in Django has no project of its own
     terminals = Terminals(
         tmp_path, {"DATABASE_URL": gw_database, **for_tests_of_the_page(gw_server)}
     )
