@@ -14,7 +14,10 @@ case $1::text
   when 'retrying' then j.is_available = true and j.run_at > now() and j.attempts > 0
   when 'scheduled' then j.is_available = true and j.run_at > now() and j.attempts = 0
   when 'blocked' then
-    j.is_available = true
+    exists (
+      select from :GRAPHILE_WORKER_SCHEMA._private_job_queues as held where held.is_available = false
+    )
+    and j.is_available = true
     and j.run_at <= now()
     and j.job_queue_id in (
       select held.id
@@ -22,7 +25,8 @@ case $1::text
       where held.is_available = false
     )
   when 'unclaimed' then
-    j.is_available = true
+    $3::text[] is not null
+    and j.is_available = true
     and greatest(j.run_at, j.created_at) < now() - interval '60 seconds'
     and (j.job_queue_id in (
       select held.id
