@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -180,3 +182,17 @@ async def test_for_itself_its_first_page_is_where_it_is(gw_database: str) -> Non
         for path in ("/", "/?range=15m", "/jobs"):
             assert (await client.get(path)).status_code == 200, path
     await app.aclose()
+
+
+def test_without_the_extra_the_error_names_it() -> None:
+    program = (
+        "import sys; sys.modules['starlette'] = None\n"
+        "import graphile_worker.admin as admin\n"
+        "print(admin.Identity.of('a', 'viewer').role)\n"
+        "admin.create_admin_app\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "viewer\n"
+    assert "needs the extra 'admin'" in ended.stderr
