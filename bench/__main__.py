@@ -1,17 +1,23 @@
 """`python -m bench NAME`."""
 
 import asyncio
+import signal
 import sys
 
-from bench import add, admin, cron, history, hooks, quick
+from bench import add, admin, cron, history, hooks, memory, processes, quick, scale
+from bench import all as everything
 
 BENCHMARKS = {
     "add": add.main,
     "admin": admin.main,
+    "all": everything.main,
     "cron": cron.main,
     "history": history.main,
     "hooks": hooks.main,
+    "memory": memory.main,
+    "processes": processes.main,
     "quick": quick.main,
+    "scale": scale.main,
 }
 
 
@@ -20,6 +26,8 @@ def main() -> int:
     if name not in BENCHMARKS:
         print(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
+    # Programs and servers are ended with us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return asyncio.run(BENCHMARKS[name]())
 
 

@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import asyncpg
@@ -16,20 +18,25 @@ import asyncpg
 from graphile_worker.embedded.account import reachable_binaries, server_account
 from graphile_worker.embedded.binaries import find_binaries
 
-_SETTINGS = {
-    "listen_addresses": "",
-    "max_connections": "200",
-    "shared_buffers": "64MB",
-    # A crash of the server is not a crash of the machine: what was written is there.
-    "fsync": "off",
-    "log_min_messages": "fatal",
-}
+_SETTINGS = MappingProxyType(
+    {
+        "shared_buffers": "64MB",
+        # A crash of the server is not a crash of the machine: what was written is there.
+        "fsync": "off",
+        "log_min_messages": "fatal",
+    }
+)
 
 
 class Server:
-    """One cluster in a temporary folder, reached through its Unix socket."""
+    """One cluster in a temporary folder, reached through its Unix socket.
 
-    def __init__(self) -> None:
+    Args:
+        settings: of PostgreSQL, besides those that make it reachable.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = _SETTINGS) -> None:
+        self._settings = {"listen_addresses": "", "max_connections": "200", **settings}
         self._account = server_account()
         self._binaries = reachable_binaries(find_binaries(), self._account)
         self._folder = Path(tempfile.mkdtemp(prefix="gw-chaos-"))
@@ -40,6 +47,12 @@ class Server:
     def socket(self) -> Path:
         """Where it listens."""
         return self._folder / ".s.PGSQL.5432"
+
+    @property
+    def pid(self) -> int:
+        """The process that all others of the server come from."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def url(self) -> str:
@@ -70,7 +83,7 @@ class Server:
 
     async def start(self) -> None:
         """Start, and wait until it answers."""
-        settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"-c{name}={value}" for name, value in self._settings.items()]
         self._process = await asyncio.create_subprocess_exec(
             str(self._binaries.folder / "postgres"),
             *("-D", str(self._data), "-k", str(self._folder), *settings),

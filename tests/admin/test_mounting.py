@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from litestar.types import Receive, Scope, Send
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from support.admin_app import asked
+from support.django_settings import configure_django
 from support.running import sql, until
 
 from graphile_worker.admin import allow_all, create_admin_app
@@ -43,13 +46,9 @@ def in_litestar(app: Any) -> Any:
 
 def in_django(app: Any) -> Any:
     """As docs/admin.md says: Starlette in front of Django's own ASGI application."""
-    from django.conf import settings
     from django.core.asgi import get_asgi_application
 
-    if not settings.configured:
-        settings.configure(USE_TZ=True, TIME_ZONE="Europe/Paris", LOGGING_CONFIG=None)
-    settings.ROOT_URLCONF = ()
-    settings.ALLOWED_HOSTS = ["*"]
+    configure_django()
     return Starlette(routes=[Mount(PATH, app), Mount("/", get_asgi_application())])
 
 
@@ -183,3 +182,17 @@ async def test_for_itself_its_first_page_is_where_it_is(gw_database: str) -> Non
         for path in ("/", "/?range=15m", "/jobs"):
             assert (await client.get(path)).status_code == 200, path
     await app.aclose()
+
+
+def test_without_the_extra_the_error_names_it() -> None:
+    program = (
+        "import sys; sys.modules['starlette'] = None\n"
+        "import graphile_worker.admin as admin\n"
+        "print(admin.Identity.of('a', 'viewer').role)\n"
+        "admin.create_admin_app\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "viewer\n"
+    assert "needs the extra 'admin'" in ended.stderr

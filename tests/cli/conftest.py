@@ -3,8 +3,10 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.command_line import PROGRAM, Ended, environment
+from support.eventually import eventually
 
 from graphile_worker.cli.main import run
 
@@ -63,6 +66,38 @@ def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
 
 
 @pytest.fixture
+def at_terminal(start: Callable[..., subprocess.Popen[str]]) -> Iterator[Callable[..., Ended]]:
+    """Runs the command to its end with a terminal for everything.
+
+    Where it asks, the answer is typed; None stands for Ctrl-C.
+    """
+    opened: list[int] = []
+
+    def run(*arguments: str, answer: str | None = "", **how: Any) -> Ended:
+        ours, theirs = pty.openpty()
+        opened.append(ours)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+        process = start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs, **how)
+        os.close(theirs)
+        out = b""
+        while piece := _read(ours):
+            out += piece
+            if answer != "" and b"[y/N]: " in out:
+                if answer is None:
+                    until_it_reads_its_terminal(process)
+                    process.send_signal(signal.SIGINT)
+                else:
+                    os.write(ours, answer.encode())
+                answer = ""
+        process.wait(timeout=30)
+        return Ended(process.returncode, out.decode().replace("\r\n", "\n"), "")
+
+    yield run
+    for terminal in opened:
+        os.close(terminal)
+
+
+@pytest.fixture
 def on_terminal(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., Ended]:
     """Runs the command to its end on a terminal, 110 columns wide."""
 
@@ -77,6 +112,13 @@ def on_terminal(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., En
         return Ended(process.returncode, out.replace("\r\n", "\n"), err)
 
     return run
+
+
+def until_it_reads_its_terminal(process: subprocess.Popen[str]) -> None:
+    """A signal just before the system call would be noticed only after it (a race of Python's)."""
+    channel = Path(f"/proc/{process.pid}/wchan")
+    if sys.platform == "linux":
+        eventually(lambda: channel.read_text() in {"wait_woken", "n_tty_read"})
 
 
 def _read(terminal: int) -> bytes:

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 from support.command_line import PROGRAM, environment
+from support.help_examples import examples_of
 
 from graphile_worker.cli import demo_tasks as tasks
 from graphile_worker.cli.demo_checks import checks
@@ -17,11 +18,12 @@ from graphile_worker.cli.demo_ledger import Ledger
 
 def test_it_runs_its_jobs_and_checks_them(cli, tmp_path):
     elsewhere = {"DATABASE_URL": "postgres://127.0.0.1:1/never_used"}
-    ended = cli("demo", "--jobs", "300", env=elsewhere)
+    [example] = examples_of("demo")
+    ended = cli(*example, env=elsewhere)
     assert ended.code == 0, ended.err
     assert ended.err == ""
     assert ended.out.count("✓") == 5
-    assert "Added 300 jobs" in ended.out
+    assert "Added 500 jobs" in ended.out
     assert "nothing is left" in ended.out
     assert list(tmp_path.iterdir()) == []
 

@@ -84,7 +84,8 @@ def test_a_signal_while_it_waits_for_a_database(start, tasks):
 
 
 def test_a_database_that_is_away_is_one_line(cli, tasks):
-    ended = cli("run", "jobs:tasks", "--database-url", "postgres://me:pw-x@127.0.0.1:1/x")
+    away = {"DATABASE_URL": "postgres://me:pw-x@127.0.0.1:1/x"}
+    ended = cli("run", "jobs:tasks", env=away)
     assert (ended.code, ended.out) == (1, "")
     [line] = ended.err.splitlines()
     assert line.startswith("Error: ")

@@ -1,8 +1,9 @@
-"""defaults < environment < code < flags."""
+"""defaults < file < environment < code < flags."""
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
+from dataclasses import replace
 from datetime import timedelta
 
 import click
@@ -17,8 +18,10 @@ from graphile_worker import (
     WorkerShutdownConfig,
 )
 from graphile_worker.cli.run import command
-from graphile_worker.cli.run_flags import RunFlags, merge, run_flags
+from graphile_worker.cli.run_flags import merge
+from graphile_worker.cli.run_options import run_options
 from graphile_worker.cli.settings import Layer, Settings
+from graphile_worker.worker.settings import cpus
 
 NOT_FLAGS = {
     "database": "an object",
@@ -27,8 +30,8 @@ NOT_FLAGS = {
     "plugins": "objects",
     "tasks": "the argument",
     "shutdown": "its fields are flags",
-    "recovery": "its fields are flags",
-    "local_queue": "its fields are flags",
+    "recovery": "its fields are flags too",
+    "local_queue": "its fields are flags too",
     "shutdown_signal": "an object",
     "listen_os_shutdown_signals": "the command always does",
     "database_url": "a global option",
@@ -36,38 +39,46 @@ NOT_FLAGS = {
 }
 
 
-def flags(*arguments: str) -> RunFlags:
+def said(*arguments: str) -> Settings:
+    """What a command line says, with the environment as it is."""
     seen = []
 
-    @click.command()
-    @run_flags
-    def probe(**given: object):
-        seen.append(given)
+    @click.command("probe", params=run_options())
+    @click.pass_context
+    def probe(context: click.Context):
+        seen.append(Settings.of(context))
 
     probe.main(list(arguments), standalone_mode=False)
     return seen[0]
 
 
 def merged(options: WorkerOptions, *arguments: str, **layers: Layer) -> WorkerOptions:
-    return merge(options, Settings(**layers), flags(*arguments))
+    settings = said(*arguments)
+    if "flags" in layers:
+        layers["flags"] = replace(layers["flags"], options=settings.flags.options)
+    return merge(options, replace(settings, **layers))
 
 
-def test_every_option_has_a_flag():
-    fields = set(inspect.signature(WorkerOptions).parameters) - set(NOT_FLAGS)
-    spellings = {
-        "forbidden_flags": "forbidden_flag",
-        "crons": "crontab",
-        "history": "no_history",
-        "use_notification_delivery": "no_notification_delivery",
-        "prepared_statements": "no_prepared_statements",
-        "shutdown_interrupted_job_retry_delay": "interrupted_job_retry_delay",
-    }
-    parts = {"recover_orphans", "no_recovery", "no_local_queue", "refetch_delay"}
+NO_OPTIONS_OF_A_WORKER = {
+    *("tasks_dir", "processes", "max_jobs_per_process", "max_memory_per_process"),
+    *("loop", "log_level", "log_format", "log_events"),
+}
+
+
+def test_every_option_of_a_worker_is_one_of_the_command():
+    fields = {field.name for field in dataclasses.fields(WorkerOptions)} - set(NOT_FLAGS)
+    parts = {"recover_orphans", "recovery", "local_queue", "refetch_delay"}
     parts |= {"local_queue_size", "local_queue_ttl", "local_queue_count"}
     parts |= {"refetch_delay_threshold", "refetch_delay_max_abort_threshold"}
-    wanted = {spellings.get(field, field) for field in fields} | parts
-    assert wanted == set(RunFlags.__annotations__)
-    assert wanted <= {parameter.name for parameter in command.params}
+    wanted = fields - {"crons"} | {"crontab"} | parts
+    names = {option.name for option in run_options()}
+    assert wanted == names - NO_OPTIONS_OF_A_WORKER
+    assert names <= {parameter.name for parameter in command.params}
+
+
+def test_every_option_has_a_variable_by_its_name():
+    for option in run_options():
+        assert option.envvar == f"GRAPHILE_WORKER_{option.name.upper()}"
 
 
 def test_flags_win_over_code():
@@ -81,7 +92,7 @@ def test_flags_win_over_code():
         *("--wait-for-database", "1m", "--shutdown-grace-period", "2s"),
         *("--interrupted-job-retry-delay", "0", "--heartbeat-interval", "1s"),
         *("--sweep-interval", "2s", "--sweep-threshold", "9s", "--recovery-delay", "0"),
-        *("--recover-orphans", "--no-recovery"),
+        *("--recover-orphans", "--no-recovery", "--claim-mode", "transaction"),
         flags=Layer(database_url="flag", schema="s"),
         environment=Layer(database_url="environment", schema="e"),
     )
@@ -97,6 +108,7 @@ def test_flags_win_over_code():
     assert options.wait_for_database == timedelta(minutes=1)
     assert options.hook_timeout == timedelta(seconds=3)
     assert (options.listen, options.listen_beyond_loopback) == (":9100", True)
+    assert options.claim_mode == "transaction"
     assert options.shutdown_config().grace_period == timedelta(seconds=2)
     assert options.shutdown_config().interrupted_job_retry_delay == timedelta(0)
     assert options.recovery_config() == WorkerRecoveryConfig(
@@ -199,3 +211,90 @@ def test_how_the_code_says_to_stop_is_kept_but_the_command_has_the_signals(optio
 def test_what_makes_no_sense_together_is_refused():
     with pytest.raises(ConfigurationError, match="max_pg_conn must be at least 5, got 2"):
         merged(WorkerOptions(), "--max-pg-conn", "2")
+
+
+def test_the_environment_wins_over_the_file():
+    options = merged(
+        WorkerOptions(),
+        file=Layer(schema="f", options={"concurrency": 7, "poll_interval": timedelta(seconds=7)}),
+        environment=Layer(schema="e", options={"concurrency": 8}),
+    )
+    assert options.schema == "e"
+    assert (options.concurrency, options.poll_interval) == (8, timedelta(seconds=7))
+
+
+@pytest.mark.parametrize("how", ["made", "varied"])
+def test_what_the_code_says_holds_also_where_it_is_the_default(how):
+    code = WorkerOptions(schema="graphile_worker", concurrency=cpus(), use_local_time=False)
+    if how == "varied":
+        code = replace(code.add_forbidden_flag("x"), poll_interval=9)
+    below = Layer(
+        schema="e", options={"concurrency": 99, "use_local_time": True, "max_pg_conn": 30}
+    )
+    options = merged(code, environment=below)
+    assert (options.schema, options.concurrency, options.use_local_time) == (
+        "graphile_worker",
+        cpus(),
+        False,
+    )
+    assert options.max_pg_conn == 30
+
+
+def test_a_part_that_the_code_says_as_a_whole_is_said():
+    below = Layer(
+        options={
+            "shutdown_grace_period": timedelta(9),
+            "sweep_threshold": timedelta(9),
+            "local_queue_size": 9,
+            "recovery_delay": timedelta(9),
+        }
+    )
+    code = WorkerOptions(
+        shutdown=WorkerShutdownConfig(), local_queue=LocalQueueConfig(), sweep_threshold=3
+    )
+    options = merged(code, file=below)
+    assert options.shutdown_config().grace_period == timedelta(seconds=5)
+    assert options.local_queue == LocalQueueConfig()
+    assert options.recovery_config().sweep_threshold == timedelta(seconds=3)
+    assert options.recovery_config().recovery_delay == timedelta(9)
+
+
+def test_flags_turn_on_again_what_others_turned_off():
+    below = Layer(options={"recovery": False, "local_queue": False, "prepared_statements": False})
+    options = merged(
+        WorkerOptions(use_notification_delivery=False),
+        *("--recovery", "--local-queue-size", "5", "--prepared-statements"),
+        "--use-notification-delivery",
+        environment=below,
+    )
+    assert options.recovery_config().enabled
+    assert options.local_queue == LocalQueueConfig(size=5)
+    assert (options.prepared_statements, options.use_notification_delivery) == (True, True)
+
+
+def test_no_local_queue_holds_against_sizes_below_it():
+    below = Layer(options={"local_queue_size": 5})
+    assert merged(WorkerOptions(), "--no-local-queue", file=below).local_queue is None
+
+
+def test_variables_are_read_like_flags(monkeypatch):
+    for name, value in {
+        "CONCURRENCY": "3",
+        "FORBIDDEN_FLAGS": "gpu, big",
+        "SWEEP_THRESHOLD": "2m",
+        "RECOVERY": "false",
+        "USE_LOCAL_TIME": "yes",
+        "LISTEN": "",
+    }.items():
+        monkeypatch.setenv(f"GRAPHILE_WORKER_{name}", value)
+    options = merged(WorkerOptions())
+    assert (options.concurrency, options.forbidden_flags) == (3, ("gpu", "big"))
+    assert options.recovery_config() == WorkerRecoveryConfig(enabled=False, sweep_threshold=120)
+    assert (options.use_local_time, options.listen) == (True, None)
+
+
+def test_a_wrong_variable_is_named(monkeypatch):
+    monkeypatch.setenv("GRAPHILE_WORKER_CONCURRENCY", "many")
+    with pytest.raises(click.BadParameter) as caught:
+        said()
+    assert "GRAPHILE_WORKER_CONCURRENCY" in caught.value.format_message()

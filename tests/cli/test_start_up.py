@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import graphile_worker
+
+SOURCES = str(Path(graphile_worker.__file__).parent)
 
 PROBE = """
 import sys
@@ -28,6 +34,49 @@ def imported(*arguments: str) -> set[str]:
 def test_help_imports_no_command():
     modules = imported("--help")
     assert not modules & {"asyncio", "asyncpg", "msgspec", "rich", "importlib.metadata"}
+
+
+def test_help_and_list_stay_small(migrated_database):
+    """So many modules, besides those of a bare Python: where one more goes in, look whether it has to."""
+    bare = int(
+        subprocess.run(
+            [sys.executable, "-c", "import sys; print(len(sys.modules))"],
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
+    assert len(imported("--help")) - bare < 110
+    assert len(imported("list", "--database-url", migrated_database)) - bare < 340
+
+
+LIMIT = 0.25 / 0.0115
+"""`--help` and `list` are to start in 0.25 s where a bare Python takes 11.5 ms; the ratio holds anywhere."""
+
+
+def test_help_and_list_start_quickly(migrated_database):
+    """In seconds of a core, beside a bare Python, so that it does not matter what else runs."""
+    commands = {
+        "bare": ["-c", "pass"],
+        "help": ["-m", "graphile_worker", "--help"],
+        "list": ["-m", "graphile_worker", "list", "--database-url", migrated_database],
+    }
+    subprocess.run([sys.executable, "-m", "compileall", "-q", SOURCES], check=True)
+    least = dict.fromkeys(commands, float("inf"))
+    for _ in range(12):
+        for name, arguments in commands.items():
+            least[name] = min(least[name], cpu_seconds([sys.executable, *arguments]))
+        if least["help"] < LIMIT / 2 * least["bare"] and least["list"] < LIMIT * least["bare"]:
+            return
+    raise AssertionError(least)
+
+
+def cpu_seconds(arguments: list[str]) -> float:
+    """What a command costs that succeeds."""
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime
 
 
 @pytest.mark.parametrize("command", ["list", "stats"])

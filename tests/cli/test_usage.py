@@ -58,6 +58,27 @@ def test_every_command_has_help(name, capsys):
         (["add", "t", "--max-attempts", "0"], "0 is not in the range 1<=x<=32767"),
         (["add", "t", "--priority", "40000"], "is not in the range"),
         (["add", "t", "--run-at", "soon"], "`soon` is neither RFC 3339"),
+        (["add", "t", "--run-at", "2030-01-01T00:00:00"], "has no time zone; end it with Z"),
+        (["add", "t", "--queue", "q" * 200], "queue_name must be at most 128 characters"),
+        (["add", "t", "--key", ""], "job_key must not be empty"),
+        (["add", ""], "task identifier must not be empty"),
+        (["complete"], "Missing argument 'ID…'"),
+        (["complete", "1", "two"], "'two' is not a valid integer"),
+        (["fail", "0"], "0 is not in the range"),
+        (["reschedule", "1"], "provide at least one of --now, --run-at, --priority, --attempts"),
+        (["reschedule", "1", "--now", "--run-at", "+5m"], "either --now or --run-at, not both"),
+        (["reschedule", "1", "--run-at", "+5 bananas"], "unsupported duration unit `bananas`"),
+        (["reschedule", "1", "--attempts", "-1"], "-1 is not in the range 0<=x<=32767"),
+        (["reschedule", "1", "--max-attempts", "0"], "0 is not in the range 1<=x<=32767"),
+        (["reschedule", "1", "--priority", "99999"], "99999 is not in the range"),
+        (["remove"], "Missing argument 'KEY'"),
+        (["remove", "a", "b"], "Got unexpected extra argument"),
+        (["cleanup", "all"], "'all' is not one of 'delete-permanently-failed-jobs', 'gc-task-"),
+        (["force-unlock"], "Missing argument 'WORKER…'"),
+        (["sweep-stale-workers", "--sweep-threshold", "0"], "must be more than 0"),
+        (["sweep-stale-workers", "--recovery-delay", "-5"], "invalid duration `-5`"),
+        (["workers", "--stale-after", ""], "duration must not be empty"),
+        (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
         (["run"], "Missing argument 'MODULE:ATTRIBUTE'"),
         (["run", "tasks"], "`tasks`: write MODULE:ATTRIBUTE, for example tasks:tasks"),
         (["run", ":tasks"], "write MODULE:ATTRIBUTE"),
@@ -89,7 +110,12 @@ def test_no_command_shows_the_help(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["stats"], ["list"], ["show", "1"], ["add", "t"], ["migrate"]]
+    "arguments",
+    [
+        *(["stats"], ["list"], ["show", "1"], ["add", "t"], ["migrate"], ["complete", "1"]),
+        *(["queues"], ["workers"], ["remove", "k"], ["cleanup"], ["force-unlock", "w"]),
+        *(["fail", "1"], ["reschedule", "1", "--now"], ["sweep-stale-workers"]),
+    ],
 )
 def test_without_a_database_it_says_how_to_name_one(arguments, capsys):
     assert run(arguments) == 1

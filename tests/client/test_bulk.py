@@ -63,7 +63,12 @@ async def test_fewer_leave_the_statistics_to_autovacuum(gw_database: str) -> Non
 
 async def test_a_stream_comes_in_whole_chunks(gw_database: str) -> None:
     async with WorkerUtils.connect(gw_database) as utils, sql(gw_database) as connection:
-        assert await utils.add_jobs_stream(numbers(10_500), chunk_size=1_000) == 10_500
+        told: list[int] = []
+        added = await utils.add_jobs_stream(
+            numbers(10_500), chunk_size=1_000, on_stored=told.append
+        )
+        assert added == 10_500
+        assert told == [*range(1_000, 10_001, 1_000), 10_500]
         sizes = await connection.fetch(
             "select count(*) from graphile_worker._private_jobs group by xmin::text order by 1"
         )

@@ -41,7 +41,10 @@ async def test_all_three_each_leaving_more_for_the_next(gw_database: str) -> Non
         done = await utils.add_raw_job("done", None, JobSpec(queue_name="done"))
         await utils.permanently_fail_jobs([failed])
         await utils.complete_jobs([done])
+        assert await utils.cleanup([QUEUES], dry_run=True) == {QUEUES: 1}
         assert await utils.cleanup([QUEUES]) == {QUEUES: 1}
+        assert await utils.cleanup([QUEUES, TASKS], dry_run=True) == {TASKS: 1, QUEUES: 0}
+        assert await utils.cleanup(dry_run=True) == {FAILED: 1, TASKS: 2, QUEUES: 1}
         answer = await utils.cleanup()
         assert answer == {FAILED: 1, TASKS: 2, QUEUES: 1}
         assert list(answer) == [FAILED, TASKS, QUEUES]
@@ -82,6 +85,7 @@ async def test_identifiers_that_workers_know_stay(gw_database: str) -> None:
         for name in ("of another worker", "of nobody"):
             await utils.complete_jobs([await utils.add_raw_job(name)])
         await connection.execute("select graphile_worker.worker_heartbeat('w', $1::json)", metadata)
+        assert await utils.cleanup([TASKS], dry_run=True) == {TASKS: 1}
         await utils.cleanup()
         assert await identifiers(gw_database) == {"of another worker"}
 

@@ -297,7 +297,9 @@ async def test_all_calls_on_a_pool(gw_database: str, pool: str) -> None:
         left = await do_all(call)
         assert await ids_in(gw_database) == left
         await call("migrate")
+        foreseen = await call("cleanup", dry_run=True)
         answer = await call("cleanup")
+        assert answer == foreseen
         assert answer == {
             CleanupTask.DELETE_PERMANENTLY_FAILED_JOBS: 1,
             CleanupTask.GC_TASK_IDENTIFIERS: 4,

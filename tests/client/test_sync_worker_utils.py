@@ -44,7 +44,10 @@ def test_many_threads_share_one(gw_database: str) -> None:
 
 def test_a_stream_of_very_many(gw_database: str) -> None:
     with SyncWorkerUtils.connect(gw_database) as utils:
-        assert utils.add_jobs_stream(number.job(n) for n in range(10_000)) == 10_000
+        told: list[int] = []
+        stream = (number.job(n) for n in range(10_000))
+        assert utils.add_jobs_stream(stream, on_stored=told.append) == 10_000
+        assert told == [5_000, 10_000]
         assert utils.stats().total == 10_000
     with psycopg.connect(gw_database) as connection:
         known = connection.execute(

@@ -1,9 +1,10 @@
 """What the documentation shows is done, block by block, and has to come out as shown.
 
-* `python`, `ini` or `sql` with a title: a file of that name is written.
+* `python`, `ini`, `toml`, `sql` or `json` with a title: a file of that name is written; `sh`: a
+  program.
 * `python` without: it runs, with `await` where it likes; what it defines, the next block sees.
 * `console`: it is typed into a terminal, see `support.terminals`; `sql` goes to the database.
-* Others, `sh` among them, are not run: they install something or need another machine.
+* Others, `sh` without a title among them, are not run: they install something or need another machine.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.django_settings import configure_django
 from support.doc_blocks import ROOT, Block, blocks_of
 from support.running import sql
 from support.terminals import Terminals
@@ -27,7 +29,11 @@ from graphile_worker.testing.databases import VARIABLE, DatabaseServer
 
 ALONE = ["README.md", "docs/tutorial.md"]
 """Pages for an empty folder and no database."""
-GUIDES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "tutorial")
+GUIDES = sorted(
+    str(page.relative_to(ROOT / "docs").with_suffix(""))
+    for page in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/operations/*.md"))
+    if page.stem != "tutorial"
+)
 NOT_RUN = {"sh", "text", "mermaid", "json"}
 
 
@@ -76,6 +82,7 @@ async def test_a_guide_tells_the_truth(
     module: types.ModuleType,
 ) -> None:
     page = ROOT / "docs" / f"{name}.md"
+    configure_django()  # a page that mounts something in Django has no project of its own
     terminals = Terminals(
         tmp_path, {"DATABASE_URL": gw_database, **for_tests_of_the_page(gw_server)}
     )
@@ -125,8 +132,13 @@ async def _do(
     database_url: str,
 ) -> None:
     match block.language:
-        case "python" | "ini" | "sql" if block.title:
+        case "python" | "ini" | "toml" | "sql" | "json" if block.title:
             (folder / block.title).write_text(block.text)
+        case "sh" if block.title:
+            program = folder / block.title
+            program.parent.mkdir(exist_ok=True)
+            program.write_text(block.text)
+            program.chmod(0o755)
         case "python":
             await _execute(block, page, module.__dict__)
         case "console":

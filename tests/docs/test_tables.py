@@ -25,7 +25,13 @@ from graphile_worker import (
     WorkerUtils,
 )
 from graphile_worker.cli.commands import COMMANDS, commands
+from graphile_worker.cli.job_json import job_json
+from graphile_worker.cli.ndjson import FIELDS
+from graphile_worker.cli.workers import workers_of
 from graphile_worker.cron.option_text import OPTIONS
+from graphile_worker.database.schema import Schema
+from graphile_worker.doctor.examine import examine
+from graphile_worker.drivers.connect import connect
 from graphile_worker.hooks.events import InterceptorEvent, ObserverEvent
 from graphile_worker.queries.watch_queue import QueueReading
 from graphile_worker.telemetry.prometheus import Prometheus
@@ -139,6 +145,21 @@ def test_the_section_of_crontab_tells_the_options_of_its_commands() -> None:
         assert told_options(rows) == own, name
 
 
+async def test_every_check_of_doctor_is_told(gw_database: str) -> None:
+    database = await connect(gw_database)
+    found = await examine(database, Schema("graphile_worker"))
+    await database.aclose()
+    rows = table_below(DOCS / "command-line.md", "### What doctor checks")
+    assert names_in(rows) == [*(finding.check for finding in found), "shutdown"]
+
+
+def test_every_check_is_in_the_checklist() -> None:
+    rows = table_below(DOCS / "command-line.md", "### What doctor checks")
+    checklist = table_below(DOCS / "operations" / "deployment.md", "## Checklist")
+    found_by = {name for _, cell in checklist for name in re.findall(r"`(\w+)`", cell)}
+    assert found_by == set(names_in(rows))
+
+
 def test_every_option_of_a_crontab_line_is_told() -> None:
     rows = table_below(DOCS / "cron.md", "### Options of a line")
     told = [name.strip("`") for cell, *_ in rows for name in cell.split(", ")]
@@ -147,7 +168,7 @@ def test_every_option_of_a_crontab_line_is_told() -> None:
 
 def test_every_command_has_a_section() -> None:
     text = (DOCS / "command-line.md").read_text()
-    sections = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    sections = re.findall(r"^## ([\w-]+)$", text, re.MULTILINE)
     assert [section for section in sections if section in COMMANDS] == list(COMMANDS)
     told = table_below(DOCS / "command-line.md", "# Command line")
     assert {name.strip("`"): text for name, text in told} == {
@@ -155,8 +176,27 @@ def test_every_command_has_a_section() -> None:
     }
 
 
+async def test_the_json_of_jobs_queues_and_workers_is_told(gw_database: str) -> None:
+    page = DOCS / "command-line.md"
+    async with WorkerUtils.connect(gw_database) as utils, sql(gw_database) as connection:
+        job = await utils.add_raw_job("t", spec=JobSpec(queue_name="q"))
+        [queue] = await utils.queues()
+        await connection.execute("select graphile_worker.worker_heartbeat('w', null)")
+        [worker] = await workers_of(utils, timedelta(minutes=5), show_all=True)
+    assert names_in(table_below(page, "### A job")) == list(job_json(job))
+    assert names_in(table_below(page, "### A queue")) == list(dataclasses.asdict(queue))
+    assert names_in(table_below(page, "### A worker")) == list(worker)
+
+
+def test_the_fields_of_a_line_are_told() -> None:
+    rows = table_below(DOCS / "command-line.md", "### Many jobs")
+    told = [name for cell, *_ in rows for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(told) == sorted(FIELDS)
+
+
 def options_of(params: list[click.Parameter]) -> set[str]:
-    return {name for param in params if isinstance(param, click.Option) for name in param.opts}
+    options = [param for param in params if isinstance(param, click.Option)]
+    return {name for option in options for name in [*option.opts, *option.secondary_opts]}
 
 
 def told_options(rows: list[list[str]]) -> set[str]:

@@ -175,7 +175,7 @@ async def test_a_commit_that_fails_is_an_error(database, admin):
         assert await connection.run(ask("select count(*) from public.late")) == 0
 
 
-@pytest.mark.parametrize("killed_when", ["before", "inside"])
+@pytest.mark.parametrize("killed_when", ["long before", "before", "inside"])
 async def test_a_transaction_on_a_killed_connection_is_a_lost_connection(
     database, admin, killed_when
 ):
@@ -183,8 +183,10 @@ async def test_a_transaction_on_a_killed_connection_is_a_lost_connection(
     pid = await connection.run(ask("select pg_backend_pid()"))
     kill = ask("select pg_terminate_backend($1::int)", pid)
     lost = losses(connection)
-    if killed_when == "before":
+    if killed_when != "inside":
         await admin.execute(kill.text, *kill.args)
+    if killed_when == "long before":
+        await until(lambda: lost)
     with pytest.raises(ConnectionLostError):
         await transact(connection, kill, ask("select 1"))
     await until(lambda: len(lost) == 2)

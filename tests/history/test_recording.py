@@ -181,8 +181,8 @@ async def test_a_running_worker_stores_without_being_stopped(gw_database: str) -
         async def is_stored() -> bool:
             return len(await utils.history.attempts(job.id)) == 1
 
-        await until(is_stored, seconds=5)
-        [point] = await until(lambda: sampled(utils), seconds=5)
+        await until(is_stored)
+        [point] = await until(lambda: sampled(utils))
         assert (point.queue.workers, point.flow) == (1, None)
 
 
@@ -330,7 +330,7 @@ async def test_a_sample_counts_what_a_plain_count_counts(gw_database: str) -> No
             "where id = (select min(id) from graphile_worker._private_jobs)"
         )
         async with running(gw_database, tasks=[hopeless], history=ALL):
-            [point] = await until(lambda: sampled(utils), seconds=5)
+            [point] = await until(lambda: sampled(utils))
         queue = point.queue
         assert (queue.ready, queue.blocked, queue.running) == (2, 1, 1)
         assert (queue.retrying, queue.scheduled, queue.failed) == (1, 1, 1)

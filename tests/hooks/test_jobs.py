@@ -36,6 +36,8 @@ from graphile_worker import (
     task,
 )
 from graphile_worker.hooks import events as event_module
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.worker import job_events
 
 WELL = ["JobFetch", "BeforeJobRun", "JobStart", "AfterJobRun"]
 ENDS = {JobComplete, JobFail, JobPermanentlyFail, JobInterrupted, JobSnoozed, JobLost}
@@ -346,6 +348,9 @@ async def test_without_hooks_no_event_is_made(
         if isinstance(kind, type) and kind.__module__ == event_module.__name__:
             monkeypatch.setattr(kind, "__init__", refuse, raising=False)
     monkeypatch.setattr(Job, "__init__", refuse)
+    monkeypatch.setattr(ClaimedJob, "job", refuse)
+    for name in ("job_fetch", "job_start", "job_complete"):  # which do without `__init__`
+        monkeypatch.setattr(job_events, name, refuse)
     with pytest.raises(AssertionError, match="made without need"):
         JobStart(job=None, worker_id="")  # type: ignore[arg-type]
     options = WorkerOptions(database_url=gw_database, tasks=[work, in_a_thread, batch])

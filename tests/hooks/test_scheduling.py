@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from graphile_worker import (
     JobScheduleResult,
     JobScheduleSkipped,
     JobSpec,
+    NewJob,
     RawJobSpec,
+    SyncWorkerUtils,
     WorkerContext,
     WorkerOptions,
     WorkerUtils,
@@ -202,3 +205,55 @@ async def test_utils_read_the_registry_with_every_job(gw_database: str) -> None:
         hooks.on(BeforeJobSchedule, refuse)
         with pytest.raises(JobScheduleFailed):
             await utils.add_job(take, {})
+
+
+def test_a_client_without_a_loop_asks_as_well(gw_database: str) -> None:
+    hooks = hooked(skip_empty, plus("x"))
+    with SyncWorkerUtils.connect(gw_database, hooks=hooks) as utils:
+        assert utils.add_job(take, {"a": 1}).payload == {"a": 1, "x": 1}
+        assert utils.add_raw_job("raw", {"b": 1}).payload == {"b": 1, "x": 1}
+        with pytest.raises(JobScheduleSkipped):
+            utils.add_job(take, {})
+        assert [job.payload for job in utils.add_jobs(take, [{"c": 1}, {}])] == [{"c": 1, "x": 1}]
+        [raw] = utils.add_raw_jobs([RawJobSpec("raw", {"d": 1}), RawJobSpec("raw", {})])
+        assert raw.payload == {"d": 1, "x": 1}
+        hooks.on(BeforeJobSchedule, refuse)
+        with pytest.raises(JobScheduleFailed, match="over the quota"):
+            utils.add_job(take, {"a": 1})
+        with pytest.raises(JobScheduleFailed, match="'batch' was not added"):
+            utils.add_batch_job(batch, [1])
+        assert utils.stats().total == 4
+
+
+def six_jobs() -> Iterator[NewJob]:
+    for number in range(6):
+        yield take.job({"n": number} if number % 2 else {})
+
+
+async def six_jobs_later() -> AsyncIterator[NewJob]:
+    for job in six_jobs():
+        yield job
+
+
+@pytest.mark.parametrize("source", [six_jobs, six_jobs_later])
+async def test_a_stream_asks_about_every_job(gw_database: str, source: Any) -> None:
+    async with WorkerUtils.connect(gw_database, hooks=hooked(skip_empty, plus("x"))) as utils:
+        assert await utils.add_jobs_stream(source(), chunk_size=2) == 3, "skipped ones do not count"
+        stored = [job.payload for job in await utils.list_jobs()]
+    assert stored == [{"n": number, "x": 1} for number in (1, 3, 5)]
+
+
+async def test_a_refusal_ends_a_stream_and_keeps_the_chunks_before(gw_database: str) -> None:
+    def only_small(event: BeforeJobSchedule) -> JobScheduleResult | None:
+        big = event.payload.get("n", 0) > 3
+        return JobScheduleResult.fail("too large") if big else None
+
+    async with WorkerUtils.connect(gw_database, hooks=hooked(only_small)) as utils:
+        with pytest.raises(JobScheduleFailed, match="too large"):
+            await utils.add_jobs_stream(six_jobs(), chunk_size=2)
+        assert (await utils.stats()).total == 4
+
+
+def test_a_stream_without_a_loop_asks_as_well(gw_database: str) -> None:
+    with SyncWorkerUtils.connect(gw_database, hooks=hooked(skip_empty)) as utils:
+        assert utils.add_jobs_stream(six_jobs(), chunk_size=2) == 3

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from support.recorder import Recorder
-from support.running import running
+from support.running import running, sql
 
 from graphile_worker import (
+    DatabaseError,
     HookRegistry,
     JobStart,
     ShutdownReason,
@@ -80,6 +81,34 @@ async def test_the_start_is_told_before_any_work(gw_database: str) -> None:
         go.set()
         await asyncio.wait_for(done.wait(), 15)
     assert told == ["start", "started", "job"]
+
+
+async def test_the_start_is_told_when_the_worker_is_registered_and_the_end_before_it_leaves(
+    gw_database: str,
+) -> None:
+    seen: list[tuple[str, list[str]]] = []
+
+    async def look(event: WorkerStart | WorkerShutdown) -> None:
+        async with sql(gw_database) as connection:
+            rows = await connection.fetch("select id from graphile_worker._private_workers")
+        seen.append((event.worker_id, [row["id"] for row in rows]))
+
+    hooks = HookRegistry()
+    hooks.on(WorkerStart, look)
+    hooks.on(WorkerShutdown, look)
+    async with running(gw_database, tasks=[work], hooks=hooks) as worker:
+        pass
+    assert seen == [(worker.worker_id, [worker.worker_id])] * 2
+
+
+async def test_a_worker_that_cannot_register_tells_of_no_start(gw_database: str) -> None:
+    recorder = Recorder([WorkerStart, WorkerShutdown])
+    options = WorkerOptions(database_url=gw_database, tasks=[work], plugins=[recorder])
+    async with options.init() as worker, sql(gw_database) as connection:
+        await connection.execute("drop table graphile_worker._private_workers cascade")
+        with pytest.raises(DatabaseError):
+            await worker.run()
+    assert recorder.events == []
 
 
 async def test_the_database_of_an_event_can_be_used(gw_database: str) -> None:

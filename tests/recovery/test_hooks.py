@@ -6,15 +6,22 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.running import running, sql
+from support.recorder import JOBS as JOB_EVENTS
+from support.recorder import Recorder
+from support.running import running, sql, until
 
 from graphile_worker import (
     FailureReason,
     HookRegistry,
     JobInterrupted,
+    JobLost,
     JobRecovery,
     JobRecoveryResult,
+    SweepResult,
+    SyncWorkerUtils,
+    WorkerContext,
     WorkerRecovered,
+    WorkerUtils,
     task,
 )
 
@@ -30,6 +37,11 @@ select id from job
 CLAIMED = """
 update graphile_worker._private_jobs
 set locked_by = 'dead', locked_at = now() - interval '1 hour', attempts = 1
+"""
+
+
+TAKEN = """
+update graphile_worker._private_jobs set locked_by = 'another', locked_at = now()
 """
 
 
@@ -84,3 +96,99 @@ async def test_each_job_of_a_dead_worker_is_asked_about_and_told_once(
     ((end, at_end),) = ends
     assert (end.job.id, end.reason) == (job_id, FailureReason.WORKER_CRASHED)
     assert (at_end, at_summary) == (None, None), "told when it is in the table"
+
+
+@pytest.mark.parametrize("client", ["async", "sync"])
+async def test_a_sweep_by_hand_asks_and_tells_the_hooks_of_its_client(
+    gw_database: str, client: str
+) -> None:
+    registry = HookRegistry()
+    told: list[Any] = []
+
+    @registry.on(JobRecovery)
+    async def ask(event: JobRecovery) -> JobRecoveryResult:
+        told.append((event.job.id, event.worker_id, event.previous_worker_id))
+        return JobRecoveryResult.FAIL_WITH_BACKOFF
+
+    @registry.on(JobInterrupted)
+    async def interrupted(event: JobInterrupted) -> None:
+        told.append(event.job.id)
+
+    @registry.on(WorkerRecovered)
+    def recovered(event: WorkerRecovered) -> None:
+        told.append(event)
+
+    async with sql(gw_database) as connection:
+        job_id = await connection.fetchval(DEAD)
+        await connection.execute(CLAIMED)
+        assert await swept_by(client, gw_database, registry, dry_run=True) == SweepResult(
+            worker_ids=["dead"], recovered_count=0, dry_run=True
+        )
+        assert told == []
+        result = await swept_by(client, gw_database, registry)
+        row = await connection.fetchrow("select * from graphile_worker._private_jobs")
+    assert result == SweepResult(worker_ids=["dead"], recovered_count=1)
+    assert (row["last_error"], row["attempts"], row["locked_by"]) == ("WorkerCrashed", 1, None)
+    summary = WorkerRecovered(worker_id="worker_utils", dead_worker_ids=["dead"], jobs_recovered=1)
+    assert told == [(job_id, "worker_utils", "dead"), job_id, summary]
+
+
+async def swept_by(
+    client: str, url: str, hooks: HookRegistry, *, dry_run: bool = False
+) -> SweepResult:
+    if client == "async":
+        async with WorkerUtils.connect(url, hooks=hooks) as utils:
+            return await utils.sweep_stale_workers(dry_run=dry_run)
+    # On this thread, whose loop runs: also there it has to work.
+    with SyncWorkerUtils.connect(url, hooks=hooks) as sync_utils:
+        return sync_utils.sweep_stale_workers(dry_run=dry_run)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_swept_worker_tells_of_each_job_that_it_was_cut_off_or_lost(
+    gw_database: str, taken: bool
+) -> None:
+    """Handed back where nobody had taken it, else lost; and no JobRecovery is asked."""
+    started: asyncio.Queue[str] = asyncio.Queue()
+    release = asyncio.Event()
+    recorder = Recorder(JOB_EVENTS)
+
+    @task(payload=None)
+    async def slow(ctx: WorkerContext) -> None:
+        started.put_nowait(ctx.worker_id)
+        await release.wait()
+
+    async with (
+        sql(gw_database) as connection,
+        running(
+            gw_database,
+            tasks=[slow],
+            plugins=[recorder],
+            heartbeat_interval=0.02,
+            poll_interval=0.02,
+        ) as worker,
+    ):
+        job = await worker.create_utils().add_job(slow)
+        old = await asyncio.wait_for(started.get(), 15)
+        async with connection.transaction():
+            if taken:
+                await connection.execute(TAKEN)
+            await connection.execute("delete from graphile_worker._private_workers")
+        first_end = JobLost if taken else JobInterrupted
+
+        async def told_of() -> bool:
+            return bool(recorder.of(first_end))
+
+        await until(told_of)
+        if taken:
+            await connection.execute("delete from graphile_worker._private_jobs")
+        else:
+            assert await asyncio.wait_for(started.get(), 15) != old
+        release.set()
+    run = ["JobFetch", "BeforeJobRun", "JobStart", "AfterJobRun"]
+    again = [] if taken else [*run, "JobComplete"]
+    assert recorder.of_job(job.id) == [*run, first_end.__name__, *again]
+    [end] = recorder.of(first_end)
+    assert end.worker_id == old
+    if not taken:
+        assert end.reason is FailureReason.WORKER_CRASHED

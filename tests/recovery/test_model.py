@@ -41,6 +41,7 @@ from graphile_worker.queries.release_jobs import (
 from graphile_worker.queries.task_ids import register_tasks
 from graphile_worker.queries.workers import heartbeat, register_worker
 from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweeping import sweep
 
 T = TypeVar("T")
 
@@ -252,7 +253,7 @@ class Fleet(RuleBasedStateMachine):
             # The test itself takes its time: sixty minutes of the model are a little more.
             if worker.registered and worker.minutes_silent >= MINUTES_SILENT
         }
-        result = self.do(Sweep(schema=SCHEMA, config=CONFIG).run(self.database))
+        result = self.do(sweep(self.database, Sweep(schema=SCHEMA, config=CONFIG)))
         assert set(result.worker_ids) == dead
         lost = [model for model in self.jobs.values() if model.holder in dead]
         assert result.recovered_count == len(lost)

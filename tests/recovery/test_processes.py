@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import asyncpg
 from support.running import running, sql, until
 from support.worker_process import worker_process
 
@@ -21,33 +22,96 @@ QUICK = {
 }
 
 
+SLOTS = 24
+AHEAD = 1000
+"""How many jobs may wait for a slot."""
+WAITING = 500
+"""How many do, at the least: none are claimed while half of them wait."""
+GRACE = 2.0
+"""Seconds."""
+
+
+async def add(connection: asyncpg.Connection, task_identifier: str, count: int) -> list[int]:
+    rows = await connection.fetch(
+        "select (graphile_worker.add_job($1)).id from generate_series(1, $2)",
+        task_identifier,
+        count,
+    )
+    return [row["id"] for row in rows]
+
+
+async def until_claimed_ahead(connection: asyncpg.Connection) -> None:
+    async def claimed() -> bool:
+        locked = f"select count(*) from {JOBS} where locked_at is not null"
+        return await connection.fetchval(locked) >= SLOTS + WAITING
+
+    await until(claimed)
+
+
+async def test_what_a_terminated_worker_has_claimed_ahead_is_claimable_at_once(
+    gw_database: str,
+) -> None:
+    """Of those that run, half finish; the others go back when the grace period is over."""
+    async with sql(gw_database) as connection:
+        patient = await add(connection, "patient", SLOTS // 2)
+        endless = await add(connection, "slow", SLOTS // 2)
+        waiting = await add(connection, "slow", AHEAD)
+        all_rows = f"select * from {JOBS} where id = any($1) order by id"
+        before = await connection.fetch(all_rows, waiting)
+        async with worker_process(
+            gw_database, concurrency=SLOTS, grace=GRACE, ahead=AHEAD
+        ) as ending:
+            for _ in range(SLOTS):
+                await ending.says("started")
+            await until_claimed_ahead(connection)
+            loop = asyncio.get_running_loop()
+            ending.process.send_signal(signal.SIGTERM)
+            asked_at = loop.time()
+
+            async def untouched() -> bool:
+                return await connection.fetch(all_rows, waiting) == before
+
+            await until(untouched)
+            locked = await connection.fetch(f"select id from {JOBS} where locked_at is not null")
+            assert {row["id"] for row in locked} >= set(endless), "long before those that run end"
+            for _ in patient:
+                await ending.says("done")
+            await ending.says("ended")
+            assert await ending.process.wait() == 0
+            # Cancelling and storing what was cancelled come on top.
+            assert loop.time() - asked_at < GRACE + 2
+        left = await connection.fetch(f"select * from {JOBS} order by id")
+        assert [row["id"] for row in left] == [*endless, *waiting]
+        assert {(row["attempts"], row["locked_by"]) for row in left} == {(0, None)}
+        assert not await connection.fetchval(
+            "select count(*) from graphile_worker._private_workers"
+        )
+
+
 async def test_jobs_of_a_killed_worker_run_elsewhere_with_their_attempt(gw_database: str) -> None:
+    """Those that ran, and the hundreds that it had claimed ahead."""
     ran: dict[int, int] = {}
 
     @task("slow", payload=None)
     async def elsewhere(ctx: WorkerContext) -> None:
+        assert ctx.job.id not in ran
         ran[ctx.job.id] = ctx.job.attempts
 
-    async with WorkerUtils.connect(gw_database) as utils:
-        jobs = await utils.add_raw_jobs([raw("slow") for _ in range(50)])
-        async with worker_process(gw_database, concurrency=50) as dying:
-            for _ in jobs:
+    async with sql(gw_database) as connection:
+        jobs = await add(connection, "slow", SLOTS + AHEAD)
+        async with worker_process(gw_database, concurrency=SLOTS, ahead=AHEAD) as dying:
+            for _ in range(SLOTS):
                 await dying.says("started")
+            await until_claimed_ahead(connection)
             dying.process.kill()
             await dying.process.wait()
             async with running(gw_database, tasks=[elsewhere], concurrency=10, **QUICK):
 
                 async def empty() -> bool:
-                    return not (await utils.stats()).total
+                    return not await connection.fetchval(f"select count(*) from {JOBS}")
 
                 await until(empty, seconds=30)
-    assert ran == {job.id: 1 for job in jobs}
-
-
-def raw(identifier: str):
-    from graphile_worker import JobSpec, RawJobSpec
-
-    return RawJobSpec(identifier, None, JobSpec())
+    assert ran == dict.fromkeys(jobs, 1)
 
 
 async def test_a_worker_that_slept_too_long_leaves_its_job_to_the_other(gw_database: str) -> None:

@@ -13,7 +13,9 @@ import pytest
 from support.running import running, sql, until
 
 from graphile_worker import (
-    Job,
+    HookRegistry,
+    JobInterrupted,
+    JobRecovery,
     JobRecoveryResult,
     SweepResult,
     WorkerContext,
@@ -25,9 +27,11 @@ from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
 from graphile_worker.hooks.reasons import FailureReason
-from graphile_worker.recovery.answers import Decide
+from graphile_worker.hooks.registry import InterceptRecovery
 from graphile_worker.recovery.identity import new_worker_id
 from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweep_events import SweepEvents
+from graphile_worker.recovery.sweeping import sweep
 
 SCHEMA = Schema("graphile_worker")
 JOBS = "graphile_worker._private_jobs"
@@ -90,10 +94,11 @@ class Stage:
         )
 
     async def sweep(
-        self, *, decide: Decide | None = None, dry_run: bool = False, **config: Any
+        self, *, hooks: HookRegistry | None = None, dry_run: bool = False, **config: Any
     ) -> SweepResult:
-        sweep = Sweep(schema=SCHEMA, config=WorkerRecoveryConfig(**config), decide=decide)
-        return await sweep.run(self.database, dry_run=dry_run)
+        how = Sweep(schema=SCHEMA, config=WorkerRecoveryConfig(**config))
+        events = SweepEvents.registered(hooks)
+        return await sweep(self.database, how, events, dry_run=dry_run)
 
 
 @asynccontextmanager
@@ -323,6 +328,12 @@ async def test_another_outcome_in_between_starts_the_count_anew(stage: Stage) ->
     assert (await stage.job(job))["last_error"] == TEXT
 
 
+def asking(handler: InterceptRecovery) -> HookRegistry:
+    hooks = HookRegistry()
+    hooks.on(JobRecovery, handler)
+    return hooks
+
+
 async def test_a_hook_decides_about_each_job(stage: Stage) -> None:
     await stage.worker("dead", 301)
     jobs = [await stage.held_job("dead", attempts=2, queue=f"q{n}") for n in range(5)]
@@ -342,11 +353,11 @@ async def test_a_hook_decides_about_each_job(stage: Stage) -> None:
     )
     asked: list[tuple[int, str, FailureReason]] = []
 
-    async def decide(job: Job, worker_id: str, reason: FailureReason) -> JobRecoveryResult | None:
-        asked.append((job.id, worker_id, reason))
-        return answers[job.id]
+    async def decide(event: JobRecovery) -> JobRecoveryResult | None:
+        asked.append((event.job.id, event.previous_worker_id, event.reason))
+        return answers[event.job.id]
 
-    result = await stage.sweep(decide=decide)
+    result = await stage.sweep(hooks=asking(decide))
     assert result == SweepResult(worker_ids=["dead"], recovered_count=4)
     assert asked == [(job, "dead", FailureReason.WORKER_CRASHED) for job in jobs]
     usual, skipped, failed, moved, reset = [await stage.job(job) for job in jobs]
@@ -359,7 +370,7 @@ async def test_a_hook_decides_about_each_job(stage: Stage) -> None:
     # The skipped one is offered again, and its queue stays locked with it.
     assert await stage.locked_queues() == 1
     assert await stage.workers() == ["dead"]
-    await stage.sweep(decide=lambda *_told: JobRecoveryResult.DEFAULT)
+    await stage.sweep(hooks=asking(lambda _: JobRecoveryResult.DEFAULT))
     assert (await stage.job(jobs[1]))["locked_by"] is None
     assert await stage.workers() == []
     assert await stage.locked_queues() == 0
@@ -371,25 +382,21 @@ async def test_a_hook_that_raises_has_no_say(
     await stage.worker("dead", 301)
     job = await stage.held_job("dead")
 
-    def decide(job: Job, worker_id: str, reason: FailureReason) -> JobRecoveryResult:
-        raise ValueError(job.id)
+    def decide(event: JobRecovery) -> JobRecoveryResult:
+        raise ValueError(event.job.id)
 
-    assert (await stage.sweep(decide=decide)).recovered_count == 1
+    assert (await stage.sweep(hooks=asking(decide))).recovered_count == 1
     assert (await stage.job(job))["attempts"] == 0
-    assert "the JobRecovery hook failed" in caplog.text
+    assert "decide failed at JobRecovery" in caplog.text
 
 
 async def test_who_is_freed_is_told_after_the_commit(stage: Stage) -> None:
     await stage.worker("dead", 301)
     jobs = [await stage.held_job("dead") for _ in range(2)]
     told: list[int] = []
-    sweep = Sweep(
-        schema=SCHEMA,
-        config=WorkerRecoveryConfig(),
-        decide=lambda job, _worker, _reason: JobRecoveryResult.SKIP if job.id == jobs[0] else None,
-        on_recovered=lambda job: told.append(job.id),
-    )
-    await sweep.run(stage.database)
+    hooks = asking(lambda event: JobRecoveryResult.SKIP if event.job.id == jobs[0] else None)
+    hooks.on(JobInterrupted, lambda event: told.append(event.job.id))
+    await stage.sweep(hooks=hooks)
     assert told == [jobs[1]]
 
 

@@ -53,6 +53,11 @@ class Relay:
         """Pass requests on, and keep what the server says from the first answer with these bytes."""
         self._unanswerable = from_one_with
 
+    def deliver_answers(self) -> None:
+        """Let the answers that were kept arrive, late."""
+        self._unanswerable = None
+        self._answers.set()
+
     def answer_again(self) -> None:
         """Answer new connections; those whose answers were kept are dropped with them."""
         self._unanswerable = None

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from support.django_settings import configure_django
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.drivers.borrowed import executor_for, sync_executor_for
@@ -302,14 +303,10 @@ def _scoped(url: str) -> Any:
 
 @contextmanager
 def django_connection(url: str) -> Any:
-    import django
-    from django.conf import settings
     from django.db import connections
     from django.db.backends.postgresql.base import DatabaseWrapper
 
-    if not settings.configured:
-        settings.configure(USE_TZ=True, TIME_ZONE="Europe/Paris", LOGGING_CONFIG=None)
-        django.setup()
+    configure_django()
     parts = psycopg.conninfo.conninfo_to_dict(url)
     wrapper = DatabaseWrapper(
         {

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 PROGRAM = """
 import asyncio, sys
-from graphile_worker import WorkerContext, WorkerOptions, task
+from graphile_worker import LocalQueueConfig, WorkerContext, WorkerOptions, task
 
 @task(payload=None)
 async def slow(ctx: WorkerContext):
@@ -27,11 +27,19 @@ async def brief(ctx: WorkerContext):
     await asyncio.sleep(1.0)
     print("done", ctx.job.id, flush=True)
 
+@task(payload=None)
+async def patient(ctx: WorkerContext):
+    print("started", ctx.job.id, ctx.job.attempts, ctx.worker_id, flush=True)
+    await ctx.shutting_down.wait()
+    print("done", ctx.job.id, flush=True)
+
 async def main():
+    ahead = int(sys.argv[4])
     options = WorkerOptions(
-        database_url=sys.argv[1], tasks=[slow, brief], concurrency=int(sys.argv[2]),
+        database_url=sys.argv[1], tasks=[slow, brief, patient], concurrency=int(sys.argv[2]),
         poll_interval=0.05, heartbeat_interval=0.1, sweep_interval=0.2, sweep_threshold=2,
         recovery_delay=0, shutdown_grace_period=float(sys.argv[3]),
+        local_queue=LocalQueueConfig(size=ahead) if ahead else None,
     )
     async with options.init() as worker:
         await worker.run()
@@ -67,8 +75,9 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def worker_process(
-    url: str, *, concurrency: int = 4, grace: float = 5
+    url: str, *, concurrency: int = 4, grace: float = 5, ahead: int = 0
 ) -> AsyncIterator[WorkerProcess]:
+    """One that claims so many jobs `ahead` of its slots."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -76,6 +85,7 @@ async def worker_process(
         url,
         str(concurrency),
         str(grace),
+        str(ahead),
         stdout=asyncio.subprocess.PIPE,
     )
     try:

@@ -12,7 +12,10 @@ import pytest
 from support.running import sql
 
 from graphile_worker import (
+    BeforeJobSchedule,
     ConfigurationError,
+    HookRegistry,
+    JobScheduleResult,
     JobSpec,
     RunResult,
     Snooze,
@@ -52,6 +55,21 @@ async def test_both_are_committed(gw_database: str, ledger: asyncpg.Connection) 
     assert [row[0] for row in left] == ["later"]
     queues = "select count(*) from graphile_worker._private_job_queues where locked_at is not null"
     assert await ledger.fetchval(queues) == 0
+
+
+async def test_hooks_are_asked_about_jobs_added_inside(
+    gw_database: str, ledger: asyncpg.Connection
+) -> None:
+    @task(payload=None)
+    def work(ctx: SyncWorkerContext) -> None:
+        with ctx.transaction():
+            ctx.add_raw_job("later", "ada", JobSpec(run_at=timedelta(hours=1)))
+
+    hooks = HookRegistry()
+    hooks.on(BeforeJobSchedule, lambda event: JobScheduleResult.proceed(f"{event.payload}!"))
+    await run(gw_database, work, hooks=hooks)
+    added = "select payload #>> '{}' from graphile_worker._private_jobs"
+    assert await ledger.fetchval(added) == "ada!"
 
 
 @pytest.mark.parametrize("raised", [ValueError("no"), Snooze(3600)])

@@ -297,7 +297,7 @@ async def test_a_queue_goes_on_without_a_poll(gw_database: str, ledger: asyncpg.
         await until(all_done)
 
 
-async def test_transactions_that_hold_the_whole_pool_stop_neither_claims_nor_heartbeats(
+async def test_transactions_that_hold_the_whole_pool_stop_no_part_of_the_worker(
     gw_database: str, ledger: asyncpg.Connection
 ) -> None:
     holding: asyncio.Queue[int] = asyncio.Queue()
@@ -316,9 +316,10 @@ async def test_transactions_that_hold_the_whole_pool_stop_neither_claims_nor_hea
     async with running(
         gw_database,
         tasks=[hold, other],
-        max_pg_conn=6,
+        max_pg_conn=7,
         concurrency=8,
         heartbeat_interval=0.02,
+        sweep_interval=0.1,
         poll_interval=0.02,
     ):
         for _ in range(4):
@@ -334,6 +335,17 @@ async def test_transactions_that_hold_the_whole_pool_stop_neither_claims_nor_hea
             return await ledger.fetchval(workers) > before
 
         await until(beats)
+        await ledger.execute(
+            "insert into graphile_worker._private_workers (id, last_heartbeat_at) "
+            "values ('dead', now() - interval '1 day')"
+        )
+
+        async def swept() -> bool:
+            return await ledger.fetchval(
+                "select count(*) = 1 from graphile_worker._private_workers"
+            )
+
+        await until(swept)
         release.set()
 
         async def empty() -> bool:

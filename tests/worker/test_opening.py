@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 import asyncpg
 import pytest
+from support.blocked_sessions import until_somebody_waits
 from support.running import sql
 
-from graphile_worker import DatabaseError, WorkerOptions, task
+from graphile_worker import ConnectionLostError, DatabaseError, Worker, WorkerOptions, task
 
 
 @task(payload=None)
@@ -69,3 +73,43 @@ async def test_worker_ids_are_distinct_and_recognisable(gw_database: str) -> Non
         assert one.worker_id != two.worker_id
         assert one.worker_id.startswith("graphile_worker_")
         assert len(one.worker_id) == len("graphile_worker_") + 18
+
+
+async def cut_while_it_starts(url: str, wait: timedelta | None) -> Worker:
+    """Its connections are lost in the midst of the registration of its tasks."""
+    options = WorkerOptions(database_url=url, tasks=[work], wait_for_database=wait)
+    async with sql(url) as connection:
+        async with connection.transaction():
+            await connection.execute("lock table graphile_worker._private_tasks")
+            opening = asyncio.ensure_future(options.init())
+            await until_somebody_waits(connection)
+            await connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and application_name like 'graphile-worker%'"
+            )
+        return await asyncio.wait_for(opening, 15)
+
+
+async def test_a_connection_lost_while_it_starts_is_an_error_that_says_so(
+    gw_database: str,
+) -> None:
+    with pytest.raises(ConnectionLostError, match=r"lost while the worker started: .*wait_for"):
+        await cut_while_it_starts(gw_database, None)
+
+
+async def test_a_connection_lost_while_it_starts_is_opened_again_if_it_may_wait(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = await cut_while_it_starts(gw_database, timedelta(seconds=15))
+    try:
+        await worker.create_utils().add_job(work)
+        assert (await worker.run_once()).completed == 1
+    finally:
+        await worker.aclose()
+    assert "waiting for PostgreSQL" in caplog.text
+    async with sql(gw_database) as connection:
+        left = await connection.fetchval(
+            "select count(*) from pg_stat_activity where application_name like 'graphile-worker%' "
+            "and datname = current_database()"
+        )
+    assert left == 0, "neither attempt left a connection behind"

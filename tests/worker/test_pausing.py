@@ -21,9 +21,8 @@ from graphile_worker import (
 )
 from graphile_worker.client.operations.pausing import ResumedQueue
 
-SECOND = 1.0
 FAR = 600.0
-"""Seconds of a poll interval that never comes."""
+"""Seconds of a poll interval that never comes: what happens in time was told."""
 
 
 class Runs:
@@ -99,8 +98,7 @@ async def test_jobs_of_a_paused_queue_wait_and_run_at_once_when_it_is_resumed(
 
         resumed = await utils.resume_queue("mail")
         assert resumed == ResumedQueue(queue_name="mail", was_paused=True, waits_for=[])
-        async with asyncio.timeout(SECOND):
-            await until(runs.are(other=2, quick=1))
+        await until(runs.are(other=2, quick=1))
         assert (await utils.paused()).queues == []
         assert not (await utils.resume_queue("mail")).was_paused
 
@@ -120,7 +118,7 @@ async def test_a_queue_is_resumed_when_the_job_that_was_running_has_ended(
         assert await utils.finish_resuming() == []
 
         runs.go.set()
-        await until(runs.are(slow=1, quick=1), seconds=5)
+        await until(runs.are(slow=1, quick=1))
         assert (await utils.paused()).queues == []
 
 
@@ -192,16 +190,14 @@ async def test_a_paused_task_waits_while_others_run(gw_database: str, runs: Runs
         pause = await utils.pause_task(tasks[0], by="ada")
         assert (pause.name, pause.paused_by) == ("quick", "ada")
         assert (await utils.pause_task("quick", by="bob")).paused_by == "ada"
-        async with asyncio.timeout(SECOND):
-            await until(lambda: claims(worker, 2))
+        await until(lambda: claims(worker, 2))
         await utils.add_raw_job("quick")
         await utils.add_raw_job("other")
         await until(runs.are(other=1))
         assert [pause.name for pause in (await utils.paused()).tasks] == ["quick"]
 
         assert await utils.resume_task("quick")
-        async with asyncio.timeout(SECOND):
-            await until(runs.are(other=1, quick=1))
+        await until(runs.are(other=1, quick=1))
         assert not await utils.resume_task("quick")
         assert (await utils.paused()).tasks == []
 

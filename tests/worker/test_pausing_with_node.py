@@ -58,4 +58,4 @@ async def test_a_queue_that_node_runs_is_resumed_when_its_job_has_ended(gw_datab
         async def is_free() -> bool:
             return not (await utils.paused()).queues
 
-        await until(is_free, seconds=5)
+        await until(is_free)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import click
 
 from graphile_worker.cli import pausing
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.pausing import by_option, named, who
 from graphile_worker.cli.settings import Command, Group
 
 
-@click.group("cron", cls=Group)
+@click.group("cron", cls=Group, epilog=examples("cron pause nightly", "cron resume nightly"))
 def command() -> None:
     """Pause and resume recurring jobs, for the Python workers."""
 
 
-@command.command("pause", cls=Command)
+@command.command("pause", cls=Command, epilog=examples("cron pause nightly --by ada"))
 @click.argument("name", metavar="IDENTIFIER")
 @by_option
 @click.pass_context
@@ -28,7 +29,7 @@ def pause(context: click.Context, name: str, by: str | None) -> None:
     )
 
 
-@command.command("resume", cls=Command)
+@command.command("resume", cls=Command, epilog=examples("cron resume nightly"))
 @click.argument("name", metavar="IDENTIFIER")
 @click.pass_context
 def resume(context: click.Context, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from graphile_worker.cli.crontab_file import read_crontab
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import instant, print_json, print_rows
 from graphile_worker.cli.settings import Command, Group, Settings
 from graphile_worker.cron.crontab import Crontab
@@ -45,7 +46,11 @@ def _instant(_context: click.Context, _parameter: click.Parameter, text: str | N
 # -- check ---------------------------------------------------------------------------------------
 
 
-@command.command("check", cls=Command)
+@command.command(
+    "check",
+    cls=Command,
+    epilog=examples("crontab check crontab", "crontab check crontab --tasks tasks:tasks --strict"),
+)
 @click.argument("path", metavar="FILE")
 @click.option(
     "--tasks",
@@ -112,7 +117,9 @@ def _tell_doubts(
 # -- next ----------------------------------------------------------------------------------------
 
 
-@command.command("next", cls=Command)
+@command.command(
+    "next", cls=Command, epilog=examples("crontab next crontab --count 3 --tz Europe/Paris")
+)
 @click.argument("path", metavar="FILE")
 @click.option(
     "--count",
@@ -162,7 +169,9 @@ def _shown(run: datetime, zone: tzinfo) -> str:
 # -- list ----------------------------------------------------------------------------------------
 
 
-@command.command("list", cls=Command)
+@command.command(
+    "list", cls=Command, epilog=examples("crontab list", "crontab list --crontab crontab")
+)
 @click.argument("target", metavar="[MODULE:ATTRIBUTE]", required=False)
 @click.option("--crontab", "path", metavar="FILE", help="Show the next runs of these entries too.")
 @click.pass_context

@@ -9,6 +9,9 @@ from typing import TypeVar
 from graphile_worker.cli.settings import Settings
 from graphile_worker.client.open_database import open_database
 from graphile_worker.client.worker_utils import WorkerUtils
+from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Statement
+from graphile_worker.migrations.state import check_schema
 
 T = TypeVar("T")
 
@@ -31,6 +34,21 @@ def with_utils(settings: Settings, action: Callable[[WorkerUtils], Awaitable[T]]
             return await action(utils)
 
     return asyncio.run(connected())
+
+
+def ask_database(settings: Settings, statement: Callable[[Schema], Statement[T]]) -> T:
+    """The answer to a statement for which `WorkerUtils` has no call; the same is raised."""
+
+    async def asked() -> T:
+        database = await open_database(settings.database_url, max_connections=1)
+        try:
+            schema = Schema(settings.schema)
+            await check_schema(database, schema)
+            return await database.run(statement(schema))
+        finally:
+            await database.aclose()
+
+    return asyncio.run(asked())
 
 
 def with_unmigrated(settings: Settings, action: Callable[[WorkerUtils], Awaitable[T]]) -> T:

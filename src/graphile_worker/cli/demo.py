@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.settings import Command, Settings
 
 
-@click.command("demo", cls=Command)
+@click.command("demo", cls=Command, epilog=examples("demo --jobs 500"))
 @click.option(
     "--jobs",
     metavar="N",

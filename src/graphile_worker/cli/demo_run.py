@@ -18,6 +18,7 @@ from typing import Final
 
 import click
 
+from graphile_worker.cli.at_work import at_work
 from graphile_worker.cli.demo_checks import checks
 from graphile_worker.cli.demo_jobs import ITEMS, Plan
 from graphile_worker.cli.demo_ledger import Ledger
@@ -26,12 +27,12 @@ from graphile_worker.cli.demo_standing import Standing
 from graphile_worker.cli.demo_tasks import TASKS, send_newsletters
 from graphile_worker.cli.output import writes_unicode
 from graphile_worker.cli.settings import DEFAULT_SCHEMA
+from graphile_worker.cli.stop import Stop
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.embedded.server import EmbeddedPostgres, is_embedded_url
 from graphile_worker.errors import GraphileWorkerError
 from graphile_worker.worker.options import WorkerOptions
 from graphile_worker.worker.signals import shutdown_on_signals
-from graphile_worker.worker.worker import Worker
 
 _CONCURRENCY: Final = 32
 _LOOK_EVERY: Final = 0.1
@@ -77,7 +78,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 async def _run(demo: Demo) -> int:
-    stop = _Stop()
+    stop = Stop()
     with shutdown_on_signals(stop, stop):
         try:
             async with _database(demo.url) as url:
@@ -88,21 +89,6 @@ async def _run(demo: Demo) -> int:
             click.echo()  # the terminal wrote ^C
             return 0 if stop.welcome else _INTERRUPTED
     return 0
-
-
-class _Stop:
-    """Cancels the demo at a signal, which is its proper end once it only waits for one."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self.welcome = False
-        self._task = asyncio.current_task()
-
-    def __call__(self) -> None:
-        """Stop."""
-        self.asked = True
-        if self._task is not None:
-            self._task.cancel()
 
 
 @asynccontextmanager
@@ -121,7 +107,7 @@ async def _database(url: str) -> AsyncGenerator[str]:
         await asyncio.to_thread(server.close)
 
 
-async def _show(demo: Demo, url: str, stop: _Stop) -> None:
+async def _show(demo: Demo, url: str, stop: Stop) -> None:
     strangers = _Strangers()
     ledger = Ledger(secrets.token_hex(6), strangers)
     options = WorkerOptions(
@@ -134,7 +120,7 @@ async def _show(demo: Demo, url: str, stop: _Stop) -> None:
         max_pg_conn=8,
         listen_os_shutdown_signals=False,
     )
-    async with options.init() as worker, _running(worker):
+    async with options.init() as worker, at_work(worker):
         plan = Plan.of(demo.jobs)
         utils = worker.create_utils()
         await _work(plan, ledger, utils)
@@ -145,18 +131,6 @@ async def _show(demo: Demo, url: str, stop: _Stop) -> None:
             _invite(url, demo.schema)
             stop.welcome = True
             await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def _running(worker: Worker) -> AsyncGenerator[None]:
-    """The worker at work for the length of a block; its failure is ours."""
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(worker.run(), name="worker")
-        try:
-            yield
-        finally:
-            worker.request_shutdown()
-            await asyncio.wait([running])
 
 
 async def _work(plan: Plan, ledger: Ledger, utils: WorkerUtils) -> None:

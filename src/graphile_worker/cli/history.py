@@ -10,6 +10,7 @@ import click
 
 from graphile_worker.cli.database import with_utils
 from graphile_worker.cli.durations import positive_duration
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import print_json, print_rows
 from graphile_worker.cli.settings import Command, Group, Settings
 from graphile_worker.client.operations.history import HistoryStatus
@@ -25,12 +26,16 @@ _KEPT: Final = {
 """What has a time for which it is kept."""
 
 
-@click.group("history", cls=Group)
+@click.group(
+    "history", cls=Group, epilog=examples("history install", "history status", "history uninstall")
+)
 def command() -> None:
     """Keep what becomes of jobs, in tables of its own."""
 
 
-@command.command("install", cls=Command)
+@command.command(
+    "install", cls=Command, epilog=examples("history install --run-log all --keep-runs 14d")
+)
 @click.option(
     "--run-log",
     type=click.Choice(RUN_LOGS),
@@ -54,7 +59,7 @@ def install(context: click.Context, /, **given: Any) -> None:
     _print(settings, status, "History is kept from now on, by workers that start from now on")
 
 
-@command.command("uninstall", cls=Command)
+@command.command("uninstall", cls=Command, epilog=examples("history uninstall --yes"))
 @click.confirmation_option("--yes", prompt="Delete all of the history?", help="Do not ask.")
 @click.pass_context
 def uninstall(context: click.Context) -> None:
@@ -71,7 +76,7 @@ def uninstall(context: click.Context) -> None:
         click.echo("History is gone" + ("" if clean else "; the table of pauses stays: see paused"))
 
 
-@command.command("status", cls=Command)
+@command.command("status", cls=Command, epilog=examples("history status --json"))
 @click.pass_context
 def status(context: click.Context) -> None:
     """Show what is kept, for how long, and how large it is."""
@@ -79,7 +84,7 @@ def status(context: click.Context) -> None:
     _print(settings, with_utils(settings, lambda utils: utils.history.status()), None)
 
 
-@command.command("prune", cls=Command)
+@command.command("prune", cls=Command, epilog=examples("history prune"))
 @click.pass_context
 def prune(context: click.Context) -> None:
     """Delete what is older than it is to be kept.

@@ -84,6 +84,14 @@ def job_lines(job: Job) -> list[tuple[str, str]]:
     return lines
 
 
+def job_brief(job: Job) -> str:
+    """A job in a line, for questions about it."""
+    return (
+        f"{job.id} {one_line(job.task_identifier)}: {job.state.value}, "
+        f"{job.attempts} of {job.max_attempts} attempts"
+    )
+
+
 def _attempts(job: Job) -> str:
     return f"{job.attempts}/{job.max_attempts}"
 

@@ -8,22 +8,34 @@ from typing import Final
 import click
 
 from graphile_worker.cli.database import with_utils
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.job_json import LIST_HEADER, job_json, job_row
 from graphile_worker.cli.output import print_json, print_rows
 from graphile_worker.cli.settings import Command, Settings
-from graphile_worker.jobs.job import Job, JobState
+from graphile_worker.cli.suggestions import suggest_queues, suggest_tasks
+from graphile_worker.client.operations.looking import STATES
+from graphile_worker.jobs.job import Job
 
 _BIGINT: Final = 2**63 - 1
 
 
-@click.command("list", cls=Command)
-@click.option("--identifier", metavar="TASK", help="Only jobs of this task.")
-@click.option("--queue", metavar="NAME", help="Only jobs of this queue.")
+@click.command(
+    "list",
+    cls=Command,
+    epilog=examples("list --state failed --limit 10", "list --identifier send_email --json"),
+)
+@click.option(
+    "--identifier", metavar="TASK", shell_complete=suggest_tasks, help="Only jobs of this task."
+)
+@click.option(
+    "--queue", metavar="NAME", shell_complete=suggest_queues, help="Only jobs of this queue."
+)
 @click.option(
     "--state",
-    type=click.Choice(["all", *(state.value for state in JobState)]),
+    type=click.Choice(STATES),
     default="all",
-    help="Only jobs that stand so.",
+    help="Only jobs that stand so; running and stuck ones are locked, retrying ones are scheduled, "
+    "blocked and unclaimed ones are ready.",
 )
 @click.option(
     "--search", metavar="TEXT", help="Text in id, key, task, queue, error or payload, in any case."
@@ -58,10 +70,7 @@ def command(
 
 def _print(jobs: list[Job], *, more_from: int | None) -> None:
     on_terminal = sys.stdout.isatty()
-    if on_terminal and not jobs:
-        click.echo("No jobs")
-        return
     rows = [job_row(job, whole_seconds=on_terminal) for job in jobs]
-    print_rows(LIST_HEADER, rows, numbers=("id", "attempts", "priority"))
+    print_rows(LIST_HEADER, rows, numbers=("id", "attempts", "priority"), nothing="No jobs")
     if on_terminal and more_from:
         click.echo(f"There may be more: --offset {more_from}")

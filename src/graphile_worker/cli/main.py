@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Final, NoReturn, cast
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn, TypeAlias, cast
 
 import click
 
@@ -19,6 +20,9 @@ USED_WRONGLY: Final = 2
 INTERRUPTED: Final = 130
 
 DEBUG: Final = "GRAPHILE_WORKER_DEBUG"
+
+Hide: TypeAlias = Callable[[str], str]
+"""Takes the secrets of the command line out of a text."""
 
 
 def main() -> NoReturn:
@@ -32,9 +36,13 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run a command; what becomes of it is its exit code."""
     as_json = "--json" in arguments
+    hide = _warned_of(arguments, as_json=as_json)
     try:
         code = commands.main(
-            args=list(arguments), prog_name="graphile-worker", standalone_mode=False
+            args=list(arguments),
+            prog_name="graphile-worker",
+            standalone_mode=False,
+            obj=tuple(arguments),  # for commands that run themselves in other processes
         )
         sys.stdout.flush()
     except click.Abort:
@@ -42,26 +50,41 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _broken_pipe()
     except click.ClickException as error:
-        return _report_usage(error, as_json=as_json)
+        return _report_usage(error, hide, as_json=as_json)
     except Exception as error:  # noqa: BLE001 (the edge)
-        return report(error, as_json=as_json)
+        return _report(error, hide, as_json=as_json)
     return code if isinstance(code, int) else 0
 
 
-def report(error: BaseException, *, as_json: bool) -> int:
+def _warned_of(arguments: Sequence[str], *, as_json: bool) -> Hide:
+    """Warn of a password among the arguments, and answer with what hides it."""
+    if not any("@" in argument or "password" in argument.lower() for argument in arguments):
+        return str
+    from graphile_worker.cli.output import warn  # noqa: PLC0415 (only here)
+    from graphile_worker.cli.secrets_given import SecretsGiven  # noqa: PLC0415
+
+    secrets = SecretsGiven.among(arguments)
+    warning = secrets.warning()
+    if warning is not None:
+        warn(warning, as_json=as_json)
+    return secrets.hide
+
+
+def _report(error: BaseException, hide: Hide, *, as_json: bool) -> int:
     """Say on stderr what went wrong, in one line; of a crontab, with the lines that are wrong."""
     if os.environ.get(DEBUG):
-        traceback.print_exception(error)
-    text = _text(error)
-    _say(text, type(error).__name__, as_json=as_json)
+        print(hide("".join(traceback.format_exception(error))), file=sys.stderr, end="")  # noqa: T201
+    _say(hide(_text(error)), type(error).__name__, as_json=as_json)
     return FAILED
 
 
-def _report_usage(error: click.ClickException, *, as_json: bool) -> int:
+def _report_usage(error: click.ClickException, hide: Hide, *, as_json: bool) -> int:
     if as_json:
-        _say(error.format_message(), "UsageError", as_json=True)
+        _say(hide(error.format_message()), "UsageError", as_json=True)
     else:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(hide(shown.getvalue()), err=True, nl=False)
     return error.exit_code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -30,9 +30,32 @@ def print_json(value: Any) -> None:
     click.echo(dumps(value))
 
 
+def warn(text: str, *, as_json: bool, **facts: Any) -> None:
+    """Something to know on stderr, which does not make the command fail; one line in JSON too.
+
+    Args:
+        text: one line.
+        as_json: whether `--json` was given.
+        facts: what a program may want to know besides the text.
+    """
+    if as_json:
+        text = json.dumps({"warning": text, **facts}, ensure_ascii=not writes_unicode())
+    else:
+        text = f"Warning: {text}"
+    click.echo(text, err=True)
+
+
 def instant(value: datetime) -> str:
     """RFC 3339 in UTC."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for JSON: those there are, with times as RFC 3339."""
+    return {
+        name: instant(value) if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
 
 
 def one_line(value: object) -> str:
@@ -49,7 +72,11 @@ def one_line(value: object) -> str:
 
 
 def print_rows(
-    header: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[str] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    numbers: Sequence[str] = (),
+    nothing: str | None = None,
 ) -> None:
     """Rows for whoever reads: a table on a terminal, else TSV with a header.
 
@@ -57,7 +84,11 @@ def print_rows(
         header: the names of the columns.
         rows: the values; see `one_line`.
         numbers: columns to align on the right.
+        nothing: what a terminal shows instead of a table without rows.
     """
+    if nothing is not None and not rows and sys.stdout.isatty():
+        click.echo(nothing)
+        return
     cells = [[one_line(value) for value in row] for row in rows]
     if sys.stdout.isatty():
         from graphile_worker.cli.tables import print_table  # noqa: PLC0415 (rich is slow)

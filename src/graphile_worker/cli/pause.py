@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from graphile_worker.cli import pausing
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.pausing import by_option, who
 from graphile_worker.cli.settings import Command
 
 
-@click.command("pause", cls=Command)
+@click.command("pause", cls=Command, epilog=examples("pause --all --by ada"))
 @click.option("--all", "all_", is_flag=True, required=True, help="To be sure.")
 @by_option
 @click.pass_context

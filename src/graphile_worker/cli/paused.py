@@ -9,13 +9,14 @@ from collections.abc import Sequence
 import click
 
 from graphile_worker.cli.database import with_utils
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import print_json, print_rows
 from graphile_worker.cli.pausing import pause_json
 from graphile_worker.cli.settings import Command, Settings
 from graphile_worker.client.operations.pausing import Paused
 
 
-@click.command("paused", cls=Command)
+@click.command("paused", cls=Command, epilog=examples("paused", "paused --json"))
 @click.pass_context
 def command(context: click.Context) -> None:
     """List what is paused."""

@@ -7,18 +7,20 @@ import dataclasses
 import click
 
 from graphile_worker.cli.database import with_utils
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import print_json
 from graphile_worker.cli.pausing import by_option, named, who
 from graphile_worker.cli.settings import Command, Group, Settings
+from graphile_worker.cli.suggestions import suggest_queues
 
 
-@click.group("queue", cls=Group)
+@click.group("queue", cls=Group, epilog=examples("queue pause mail", "queue resume mail"))
 def command() -> None:
     """Pause and resume named queues, for workers of every kind."""
 
 
-@command.command("pause", cls=Command)
-@click.argument("name", metavar="NAME")
+@command.command("pause", cls=Command, epilog=examples("queue pause mail --by ada"))
+@click.argument("name", metavar="NAME", shell_complete=suggest_queues)
 @by_option
 @click.pass_context
 def pause(context: click.Context, name: str, by: str | None) -> None:
@@ -36,8 +38,8 @@ def pause(context: click.Context, name: str, by: str | None) -> None:
         click.echo(f"Still running: job {_ids(paused.running)}")
 
 
-@command.command("resume", cls=Command)
-@click.argument("name", metavar="NAME")
+@command.command("resume", cls=Command, epilog=examples("queue resume mail"))
+@click.argument("name", metavar="NAME", shell_complete=suggest_queues)
 @by_option
 @click.pass_context
 def resume(context: click.Context, name: str, by: str | None) -> None:

@@ -7,13 +7,14 @@ import os
 import click
 
 from graphile_worker.cli.database import with_utils
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.job_json import job_json, job_lines
 from graphile_worker.cli.output import print_json
 from graphile_worker.cli.settings import Command, Settings
 from graphile_worker.errors import GraphileWorkerError
 
 
-@click.command("show", cls=Command)
+@click.command("show", cls=Command, epilog=examples("show 1", "show 1 --json"))
 @click.argument("job_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @click.pass_context
 def command(context: click.Context, job_id: int) -> None:

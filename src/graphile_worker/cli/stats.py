@@ -7,11 +7,12 @@ import dataclasses
 import click
 
 from graphile_worker.cli.database import with_utils
+from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import print_json, print_rows
 from graphile_worker.cli.settings import Command, Settings
 
 
-@click.command("stats", cls=Command)
+@click.command("stats", cls=Command, epilog=examples("stats", "stats --json"))
 @click.pass_context
 def command(context: click.Context) -> None:
     """Count the jobs by state."""

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_STATE_STYLES: Final = {
+_STYLES: Final = {
     "ready": "cyan",
     "scheduled": "blue",
     "locked": "yellow",
     "failed": "red",
+    "live": "green",
+    "stale": "red",
 }
 
 _RIGID: Final = {"task", "state", "run_at"}
@@ -38,6 +40,6 @@ def print_table(
 def _cell(column: str, text: str) -> Text:
     if text == "-":
         return Text(text, style="dim")
-    if column == "state":
-        return Text(text, style=_STATE_STYLES.get(text, ""))
+    if column in {"state", "heartbeat"}:
+        return Text(text, style=_STYLES.get(text, ""))
     return Text(text)

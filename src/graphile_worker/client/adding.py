@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, TypeVar, overload
 
@@ -105,7 +105,11 @@ class AddsJobs(Calls):
         return await self._add_many(map(raw, specs))
 
     async def add_jobs_stream(
-        self, jobs: Iterable[NewJob] | AsyncIterable[NewJob], *, chunk_size: int = 5000
+        self,
+        jobs: Iterable[NewJob] | AsyncIterable[NewJob],
+        *,
+        chunk_size: int = 5000,
+        on_stored: Callable[[int], object] | None = None,
     ) -> int:
         """Add any number of jobs without holding them in memory.
 
@@ -117,6 +121,7 @@ class AddsJobs(Calls):
             jobs: a generator or an async generator, of what `task.job(…)` makes. It may use the
                 database itself.
             chunk_size: so many jobs go to the database at once.
+            on_stored: told, after each chunk, how many jobs were added so far.
 
         Returns:
             How many jobs were added.
@@ -128,14 +133,32 @@ class AddsJobs(Calls):
         """
         chunks = chunks_of_either(jobs, checked_chunk_size(chunk_size))
         store_all = store_in_turn if self._is_bound else store_ahead
-        added = await store_all(chunks, partial(batch, self._setup), self._store)
+        store = self._store if on_stored is None else _telling(self._store, on_stored)
+        added = await store_all(chunks, partial(batch, self._setup), store)
         await self._refresh_statistics(added)
         return added
 
     async def _add_many(self, new: Iterable[NewJob]) -> list[Job]:
-        added = await self._run_together(add_many(self._setup, new))
+        prepared = self._setup.prepared(new)
+        added = await self._run_together(partial(add_many, self._setup, prepared))
         await self._refresh_statistics(len(added))
         return added
 
     async def _store(self, ready: Batch) -> int:
-        return await self._run_together(store(ready))
+        return await self._run_together(partial(store, ready))
+
+
+def _telling(
+    store: Callable[[Batch], Coroutine[Any, Any, int]], on_stored: Callable[[int], object]
+) -> Callable[[Batch], Coroutine[Any, Any, int]]:
+    """Store, and tell how many jobs that makes."""
+    total = 0
+
+    async def store_and_tell(ready: Batch) -> int:
+        nonlocal total
+        added = await store(ready)
+        total += added
+        on_stored(total)
+        return added
+
+    return store_and_tell

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Callable
 from typing import Self, TypeVar
 
 from graphile_worker.client.binding import SyncTarget, Target
-from graphile_worker.client.operation import (
+from graphile_worker.client.operations.adding import ANALYZE_FROM, refresh_statistics
+from graphile_worker.client.setup import Setup
+from graphile_worker.database.conflicts import (
+    GivingWay,
+    SyncGivingWay,
+    giving_way,
+    giving_way_sync,
+)
+from graphile_worker.database.executor import Database, SyncDatabase
+from graphile_worker.database.operation import (
     Operation,
     perform,
     perform_sync,
     perform_together,
     perform_together_sync,
 )
-from graphile_worker.client.operations.adding import ANALYZE_FROM, refresh_statistics
-from graphile_worker.client.setup import Setup
-from graphile_worker.database.executor import Database, SyncDatabase
 from graphile_worker.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -47,14 +54,20 @@ class Calls:
     async def _run(self, operation: Operation[T]) -> T:
         """Carry an operation out; on a pool, each of its statements is a transaction."""
         self._check_loop()
-        return await perform(self._target.executor, operation)
+        database = self._target.database
+        return await perform(GivingWay(database) if database else self._target.executor, operation)
 
-    async def _run_together(self, operation: Operation[T]) -> T:
-        """Carry an operation out in one transaction: a new one, or the caller's."""
+    async def _run_together(self, operation: Callable[[], Operation[T]]) -> T:
+        """Carry an operation out in one transaction: a new one, or the caller's.
+
+        After a conflict with others, which ends a transaction, it is made and carried out again;
+        in the caller's that is the caller's affair.
+        """
         self._check_loop()
-        if self._target.database is None:
-            return await perform(self._target.executor, operation)
-        return await perform_together(self._target.database, operation)
+        database = self._target.database
+        if database is None:
+            return await perform(self._target.executor, operation())
+        return await giving_way(lambda: perform_together(database, operation()))
 
     async def _refresh_statistics(self, added: int) -> None:
         """Not on a connection of the caller's, whose transaction may be rolled back."""
@@ -105,13 +118,17 @@ class SyncCalls:
 
     def _run(self, operation: Operation[T]) -> T:
         """See `Calls._run`."""
-        return perform_sync(self._target.executor, operation)
+        database = self._target.database
+        return perform_sync(
+            SyncGivingWay(database) if database else self._target.executor, operation
+        )
 
-    def _run_together(self, operation: Operation[T]) -> T:
+    def _run_together(self, operation: Callable[[], Operation[T]]) -> T:
         """See `Calls._run_together`."""
-        if self._target.database is None:
-            return perform_sync(self._target.executor, operation)
-        return perform_together_sync(self._target.database, operation)
+        database = self._target.database
+        if database is None:
+            return perform_sync(self._target.executor, operation())
+        return giving_way_sync(lambda: perform_together_sync(database, operation()))
 
     def _refresh_statistics(self, added: int) -> None:
         """See `Calls._refresh_statistics`."""

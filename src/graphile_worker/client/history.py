@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Final
 
 from graphile_worker.client.calls import Calls
-from graphile_worker.client.operation import ask
 from graphile_worker.client.operations import history
 from graphile_worker.client.operations.history import (
     HistoryStatus,
@@ -14,6 +13,7 @@ from graphile_worker.client.operations.history import (
     SamplePoint,
     TaskWork,
 )
+from graphile_worker.database.operation import ask
 from graphile_worker.history.options import HistoryConfig, Resolution
 from graphile_worker.queries import history_reading as reading
 from graphile_worker.queries.history import JobRun
@@ -36,7 +36,7 @@ class History(Calls):
 
         Workers that run already take no notice before their next start.
         """
-        await self._run_together(history.install(self._setup, config or HistoryConfig()))
+        await self._run_together(lambda: history.install(self._setup, config or HistoryConfig()))
 
     async def uninstall(self) -> bool:
         """Drop all of it; workers that record stop doing so.
@@ -45,7 +45,7 @@ class History(Calls):
             Whether the schema is as if there had never been any; False while something is paused,
             which is remembered in a table too.
         """
-        return await self._run_together(history.uninstall(self._setup))
+        return await self._run_together(lambda: history.uninstall(self._setup))
 
     async def status(self) -> HistoryStatus | None:
         """What is kept, and how large it is; None: history is not installed."""
@@ -57,7 +57,7 @@ class History(Calls):
         Returns:
             Whether it was done: not while somebody else does, or without tables.
         """
-        return await self._run_together(history.prune(self._setup))
+        return await self._run_together(lambda: history.prune(self._setup))
 
     async def samples(
         self, since: Duration = HOUR, *, step: Duration | None = None

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from graphile_worker.client.calls import Calls
-from graphile_worker.client.operation import ask
-from graphile_worker.client.operations import changing, looking, sweeping
+from graphile_worker.client.operations import changing, looking
 from graphile_worker.client.operations.changing import ChangedJobs, Changes, JobOrId
-from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order
+from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order, preview
+from graphile_worker.database.conflicts import giving_way
+from graphile_worker.database.operation import ask
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.jobs.spec import RunAt
 from graphile_worker.queries import manage_jobs, overview
 from graphile_worker.queries.manage_jobs import Stats
 from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
 from graphile_worker.recovery.sweep import SweepResult, sweep_by_hand
+from graphile_worker.recovery.sweep_events import SweepEvents
+from graphile_worker.recovery.sweeping import sweep
 from graphile_worker.runtime.duration import Duration
 
 
@@ -95,7 +99,7 @@ class ManagesJobs(Calls):
         await self._run(changing.force_unlock(self._setup, worker_ids))
 
     async def cleanup(
-        self, tasks: Iterable[CleanupTask] = tuple(CleanupTask)
+        self, tasks: Iterable[CleanupTask] = tuple(CleanupTask), *, dry_run: bool = False
     ) -> dict[CleanupTask, int]:
         """Delete what nobody needs, each task in a transaction of its own.
 
@@ -105,17 +109,21 @@ class ManagesJobs(Calls):
 
         Args:
             tasks: what to do; by default all of it.
+            dry_run: only count, without a lock.
 
         Returns:
-            How many rows each task deleted, in the order in which they were done.
+            How many rows each task deleted, or would delete, in the order in which they are done.
 
         Raises:
             ConfigurationError: on a connection of the caller's.
             DatabaseError: a transaction that adds jobs was open for seconds (SQLSTATE 55P03).
         """
         self._own_database("cleanup")
+        if dry_run:
+            return await self._run(preview(self._setup, tasks))
         return {
-            task: await self._run_together(clean(self._setup, task)) for task in in_order(tasks)
+            task: await self._run_together(partial(clean, self._setup, task))
+            for task in in_order(tasks)
         }
 
     async def sweep_stale_workers(
@@ -129,7 +137,7 @@ class ManagesJobs(Calls):
         Args:
             sweep_threshold: how long they have to be silent; default: 5 minutes.
             recovery_delay: when the jobs may run again; default: in 30 seconds.
-            dry_run: only look.
+            dry_run: only look; hooks are neither asked nor told.
 
         Returns:
             Whom it found, and how many jobs it freed; nobody while another sweep is under way.
@@ -137,13 +145,13 @@ class ManagesJobs(Calls):
         Raises:
             ConfigurationError: on a connection of the caller's.
         """
-        self._own_database("sweep_stale_workers")
-        sweep = sweep_by_hand(
+        database = self._own_database("sweep_stale_workers")
+        how = sweep_by_hand(
             self._setup.schema, sweep_threshold=sweep_threshold, recovery_delay=recovery_delay
         )
-        if dry_run:
-            return await self._run(sweeping.look(sweep))
-        return await self._run_together(sweeping.carry_out(sweep))
+        self._check_loop()
+        events = SweepEvents.registered(self._setup.hooks)
+        return await giving_way(lambda: sweep(database, how, events, dry_run=dry_run))
 
     async def get_job(self, job_id: int) -> Job | None:
         """One job by its id; None when it is done or never was."""

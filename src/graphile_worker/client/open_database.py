@@ -11,6 +11,7 @@ from typing import TypeVar
 from graphile_worker.database.executor import Connection, Database, SyncConnection, SyncDatabase
 from graphile_worker.database.statement import Statement
 from graphile_worker.drivers.connect import connect, connect_sync
+from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ _EMBEDDED = "embedded:"
 
 
 async def open_database(
-    url: str | None,
+    url: DatabaseUrl | None,
     *,
     max_connections: int = 20,
     prepared_statements: bool = True,
@@ -28,7 +29,7 @@ async def open_database(
     """Connect to a URL; for `embedded:` start, or join, the PostgreSQL that comes along.
 
     Args:
-        url: any form that libpq takes, or `embedded:…`.
+        url: any form that libpq takes, a function that gives one, or `embedded:…`.
         max_connections: of the pool; dedicated connections come on top.
         prepared_statements: False behind a pooler in transaction mode.
         wait: how long to wait for a server that is not there yet; None fails at once.
@@ -39,7 +40,7 @@ async def open_database(
         DatabaseError: the server refused us.
     """
     url = _given(url)
-    if not _is_embedded(url):
+    if callable(url) or not _is_embedded(url):
         return await connect(
             url, max_connections=max_connections, prepared_statements=prepared_statements, wait=wait
         )
@@ -60,7 +61,7 @@ def url_of(database: Database) -> str | None:
 
 
 def open_sync_database(
-    url: str | None, *, max_connections: int = 5, prepared_statements: bool = True
+    url: DatabaseUrl | None, *, max_connections: int = 5, prepared_statements: bool = True
 ) -> SyncDatabase:
     """The same without an event loop; see `open_database`.
 
@@ -68,7 +69,7 @@ def open_sync_database(
         MissingDependencyError: psycopg is not installed.
     """
     url = _given(url)
-    if not _is_embedded(url):
+    if callable(url) or not _is_embedded(url):
         return connect_sync(
             url, max_connections=max_connections, prepared_statements=prepared_statements
         )
@@ -83,7 +84,7 @@ def open_sync_database(
     return _OnEmbeddedSync(database, server.close)
 
 
-def _given(url: str | None) -> str:
+def _given(url: DatabaseUrl | None) -> DatabaseUrl:
     if not url:
         raise ConfigurationError(
             "no database: pass database_url=, --database-url or set DATABASE_URL "

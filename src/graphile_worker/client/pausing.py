@@ -39,7 +39,7 @@ class PausesJobs(Calls):
             queue_name: made where it is missing, so that it can be paused in advance.
             by: who does it.
         """
-        return await self._run_together(pausing.pause_queue(self._setup, queue_name, by))
+        return await self._run_together(lambda: pausing.pause_queue(self._setup, queue_name, by))
 
     async def resume_queue(self, queue_name: str, *, by: str = "") -> ResumedQueue:
         """Let workers take jobs of a named queue again.
@@ -47,7 +47,7 @@ class PausesJobs(Calls):
         While a job of it is still running, the queue waits for that: two would run at once. A
         running Python worker, or `finish_resuming`, frees it then.
         """
-        return await self._run_together(pausing.resume_queue(self._setup, queue_name, by))
+        return await self._run_together(lambda: pausing.resume_queue(self._setup, queue_name, by))
 
     async def finish_resuming(self) -> list[str]:
         """Free the queues that were resumed while a job of theirs ran, and whose job has ended.
@@ -57,35 +57,35 @@ class PausesJobs(Calls):
         Returns:
             The queues that were freed by this call.
         """
-        return await self._run_together(pausing.finish_resuming(self._setup))
+        return await self._run_together(lambda: pausing.finish_resuming(self._setup))
 
     async def pause_task(self, task: TaskOrName, *, by: str = "") -> Pause:
         """Let Python workers start no job of a task; within a second, where they LISTEN."""
         name = pausing.task_name(task)
-        return await self._run_together(pausing.pause(self._setup, "task", name, by))
+        return await self._run_together(lambda: pausing.pause(self._setup, "task", name, by))
 
     async def resume_task(self, task: TaskOrName) -> bool:
         """Let Python workers run a task again; False: it was not paused."""
         name = pausing.task_name(task)
-        return await self._run_together(pausing.resume(self._setup, "task", name))
+        return await self._run_together(lambda: pausing.resume(self._setup, "task", name))
 
     async def pause_cron(self, entry: CronOrName, *, by: str = "") -> Pause:
         """Let Python workers add no job of a cron entry; what falls into the pause is left out."""
         name = pausing.cron_name(entry)
-        return await self._run_together(pausing.pause(self._setup, "cron", name, by))
+        return await self._run_together(lambda: pausing.pause(self._setup, "cron", name, by))
 
     async def resume_cron(self, entry: CronOrName) -> bool:
         """Let Python workers add the jobs of a cron entry again; False: it was not paused."""
         name = pausing.cron_name(entry)
-        return await self._run_together(pausing.resume(self._setup, "cron", name))
+        return await self._run_together(lambda: pausing.resume(self._setup, "cron", name))
 
     async def pause_all(self, *, by: str = "") -> Pause:
         """Let Python workers start no job at all; recurring jobs are added, and wait."""
-        return await self._run_together(pausing.pause(self._setup, "all", "", by))
+        return await self._run_together(lambda: pausing.pause(self._setup, "all", "", by))
 
     async def resume_all(self) -> bool:
         """End `pause_all`; what is paused by its name stays so. False: it was not paused."""
-        return await self._run_together(pausing.resume(self._setup, "all", ""))
+        return await self._run_together(lambda: pausing.resume(self._setup, "all", ""))
 
     async def paused(self) -> Paused:
         """All that is paused now."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from graphile_worker.client.calls import SyncCalls
@@ -62,15 +63,24 @@ class SyncAddsJobs(SyncCalls):
         """Add many jobs by the names of their tasks; otherwise as `add_jobs`."""
         return self._add_many(map(raw, specs))
 
-    def add_jobs_stream(self, jobs: Iterable[NewJob], *, chunk_size: int = 5000) -> int:
+    def add_jobs_stream(
+        self,
+        jobs: Iterable[NewJob],
+        *,
+        chunk_size: int = 5000,
+        on_stored: Callable[[int], object] | None = None,
+    ) -> int:
         """Add any number of jobs in flat memory; see `WorkerUtils.add_jobs_stream`."""
         added = 0
         for chunk in chunks(jobs, checked_chunk_size(chunk_size)):
-            added += self._run_together(store(batch(self._setup, chunk)))
+            added += self._run_together(partial(store, batch(self._setup, chunk)))
+            if on_stored is not None:
+                on_stored(added)
         self._refresh_statistics(added)
         return added
 
     def _add_many(self, new: Iterable[NewJob]) -> list[Job]:
-        added = self._run_together(add_many(self._setup, new))
+        prepared = self._setup.prepared(new)
+        added = self._run_together(partial(add_many, self._setup, prepared))
         self._refresh_statistics(len(added))
         return added

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from graphile_worker.client.calls import SyncCalls
 from graphile_worker.client.history import HOUR
-from graphile_worker.client.operation import ask
 from graphile_worker.client.operations import history
 from graphile_worker.client.operations.history import (
     HistoryStatus,
@@ -12,6 +11,7 @@ from graphile_worker.client.operations.history import (
     SamplePoint,
     TaskWork,
 )
+from graphile_worker.database.operation import ask
 from graphile_worker.history.options import HistoryConfig, Resolution
 from graphile_worker.queries import history_reading as reading
 from graphile_worker.queries.history import JobRun
@@ -24,11 +24,11 @@ class SyncHistory(SyncCalls):
 
     def install(self, config: HistoryConfig | None = None) -> None:
         """Make the tables; see `History.install`."""
-        self._run_together(history.install(self._setup, config or HistoryConfig()))
+        self._run_together(lambda: history.install(self._setup, config or HistoryConfig()))
 
     def uninstall(self) -> bool:
         """Drop all of it; see `History.uninstall`."""
-        return self._run_together(history.uninstall(self._setup))
+        return self._run_together(lambda: history.uninstall(self._setup))
 
     def status(self) -> HistoryStatus | None:
         """What is kept; None: history is not installed."""
@@ -36,7 +36,7 @@ class SyncHistory(SyncCalls):
 
     def prune(self) -> bool:
         """Delete what is too old; see `History.prune`."""
-        return self._run_together(history.prune(self._setup))
+        return self._run_together(lambda: history.prune(self._setup))
 
     def samples(self, since: Duration = HOUR, *, step: Duration | None = None) -> list[SamplePoint]:
         """How the queue stood; see `History.samples`."""

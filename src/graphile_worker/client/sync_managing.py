@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from graphile_worker.client.calls import SyncCalls
-from graphile_worker.client.operation import ask
-from graphile_worker.client.operations import changing, looking, sweeping
+from graphile_worker.client.operations import changing, looking
 from graphile_worker.client.operations.changing import ChangedJobs, Changes, JobOrId
-from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order
+from graphile_worker.client.operations.cleaning import CleanupTask, clean, in_order, preview
+from graphile_worker.database.conflicts import giving_way_sync
+from graphile_worker.database.operation import ask
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.jobs.spec import RunAt
 from graphile_worker.queries import manage_jobs, overview
 from graphile_worker.queries.manage_jobs import Stats
 from graphile_worker.queries.overview import ActiveWorker, JobQueue, LockedWorker
 from graphile_worker.recovery.sweep import SweepResult, sweep_by_hand
+from graphile_worker.recovery.sweep_events import SweepEvents
+from graphile_worker.recovery.sweeping import sweep_sync
 from graphile_worker.runtime.duration import Duration
 
 
@@ -54,10 +58,16 @@ class SyncManagesJobs(SyncCalls):
         """Unlock what these dead workers hold; see `WorkerUtils.force_unlock_workers`."""
         self._run(changing.force_unlock(self._setup, worker_ids))
 
-    def cleanup(self, tasks: Iterable[CleanupTask] = tuple(CleanupTask)) -> dict[CleanupTask, int]:
+    def cleanup(
+        self, tasks: Iterable[CleanupTask] = tuple(CleanupTask), *, dry_run: bool = False
+    ) -> dict[CleanupTask, int]:
         """Delete what nobody needs; see `WorkerUtils.cleanup`."""
         self._own_database("cleanup")
-        return {task: self._run_together(clean(self._setup, task)) for task in in_order(tasks)}
+        if dry_run:
+            return self._run(preview(self._setup, tasks))
+        return {
+            task: self._run_together(partial(clean, self._setup, task)) for task in in_order(tasks)
+        }
 
     def sweep_stale_workers(
         self,
@@ -66,13 +76,12 @@ class SyncManagesJobs(SyncCalls):
         dry_run: bool = False,  # noqa: FBT001, FBT002 (public signature)
     ) -> SweepResult:
         """Free the jobs of workers that fell silent; see `WorkerUtils.sweep_stale_workers`."""
-        self._own_database("sweep_stale_workers")
-        sweep = sweep_by_hand(
+        database = self._own_database("sweep_stale_workers")
+        how = sweep_by_hand(
             self._setup.schema, sweep_threshold=sweep_threshold, recovery_delay=recovery_delay
         )
-        if dry_run:
-            return self._run(sweeping.look(sweep))
-        return self._run_together(sweeping.carry_out(sweep))
+        events = SweepEvents.registered(self._setup.hooks)
+        return giving_way_sync(lambda: sweep_sync(database, how, events, dry_run=dry_run))
 
     def get_job(self, job_id: int) -> Job | None:
         """One job by its id; None when it is done or never was."""

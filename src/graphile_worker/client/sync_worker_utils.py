@@ -16,6 +16,7 @@ from graphile_worker.client.sync_migrations import check_schema_sync, migrate_sy
 from graphile_worker.client.sync_pausing import SyncPausesJobs
 from graphile_worker.database.executor import SyncDatabase
 from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.hooks.registry import HookRegistry
 
 
@@ -35,7 +36,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs, SyncPausesJobs):
         schema: where the tables are.
         use_local_time: jobs without `run_at` get this process's time, not the database's.
         known_tasks: identifiers of tasks that `cleanup` leaves alone.
-        hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
+        hooks: asked about every job that is added (`BeforeJobSchedule`), and by sweeps.
 
     Example:
         with SyncWorkerUtils.connect(database_url) as utils:
@@ -63,7 +64,7 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs, SyncPausesJobs):
     @classmethod
     def connect(
         cls,
-        database_url: str,
+        database_url: DatabaseUrl,
         *,
         schema: str = "graphile_worker",
         max_pg_conn: int = 5,
@@ -74,12 +75,13 @@ class SyncWorkerUtils(SyncAddsJobs, SyncManagesJobs, SyncPausesJobs):
         """Open a pool and check that the schema is there; needs the extra `psycopg`.
 
         Args:
-            database_url: any libpq URL, or `embedded:`.
+            database_url: any libpq URL, a function that is asked for one before every connect, or
+                `embedded:`.
             schema: where the tables are.
             max_pg_conn: the most connections the pool opens, at least 1; threads beyond it wait.
             prepared_statements: False behind a pooler in transaction mode.
             use_local_time: jobs without `run_at` get this process's time, not the database's.
-            hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
+            hooks: asked about every job that is added (`BeforeJobSchedule`), and by sweeps.
 
         Returns:
             Utils to `close`, or to use in `with`.

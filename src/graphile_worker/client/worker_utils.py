@@ -14,6 +14,7 @@ from graphile_worker.client.pausing import PausesJobs
 from graphile_worker.client.setup import Setup
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.migrations.runner import migrate
 from graphile_worker.migrations.state import check_schema
@@ -40,7 +41,7 @@ class WorkerUtils(AddsJobs, ManagesJobs, PausesJobs):
         schema: where the tables are.
         use_local_time: jobs without `run_at` get this process's time, not the database's.
         known_tasks: identifiers of tasks that `cleanup` leaves alone.
-        hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
+        hooks: asked about every job that is added (`BeforeJobSchedule`), and by sweeps.
 
     Example:
         async with WorkerUtils.connect(database_url) as utils:
@@ -68,7 +69,7 @@ class WorkerUtils(AddsJobs, ManagesJobs, PausesJobs):
     @classmethod
     def connect(
         cls,
-        database_url: str,
+        database_url: DatabaseUrl,
         *,
         schema: str = "graphile_worker",
         max_pg_conn: int = 5,
@@ -79,12 +80,13 @@ class WorkerUtils(AddsJobs, ManagesJobs, PausesJobs):
         """Open a pool and check that the schema is there.
 
         Args:
-            database_url: any libpq URL, or `embedded:`.
+            database_url: any libpq URL, a function that is asked for one before every connect, or
+                `embedded:`.
             schema: where the tables are.
             max_pg_conn: the most connections the pool opens, at least 1.
             prepared_statements: False behind a pooler in transaction mode.
             use_local_time: jobs without `run_at` get this process's time, not the database's.
-            hooks: their `BeforeJobSchedule` handlers are asked about every job that is added.
+            hooks: asked about every job that is added (`BeforeJobSchedule`), and by sweeps.
 
         Returns:
             `async with WorkerUtils.connect(url) as utils`, or `await` and `aclose` it.

@@ -70,12 +70,16 @@ class Connection(Executor, Protocol):
         ...
 
 
-class Database(Executor, Protocol):
-    """A pool of connections of ours to one database. `run` borrows one for one statement."""
+class Lender(Executor, Protocol):
+    """Lends connections of ours to one database. `run` borrows one for one statement."""
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Borrow one connection for a while."""
         ...
+
+
+class Database(Lender, Protocol):
+    """A pool of connections of ours."""
 
     async def dedicated(self, name: str, *, settings: dict[str, str] | None = None) -> Connection:
         """Open a connection outside the pool, owned by the caller, who closes it.

@@ -94,7 +94,10 @@ class AsyncpgConnection:
         if lent:
             preamble = await self._lent_preamble() if self._lent_preamble else None
         # asyncpg's own object, because a nested transaction() of a handler looks for it.
-        block = self.raw.transaction(isolation="read_committed")
+        try:
+            block = self.raw.transaction(isolation="read_committed")
+        except DRIVER_ERRORS as error:  # it knows already that the connection is gone
+            raise ours(error) from error
         try:
             await block.start()
             if preamble:

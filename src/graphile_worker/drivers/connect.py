@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from graphile_worker.database.executor import Database, SyncDatabase
-from graphile_worker.drivers.dsn import resolve
+from graphile_worker.drivers.source import DatabaseUrl, Source
 from graphile_worker.drivers.sqlstate import UNKNOWN_DATABASE, is_transient
 from graphile_worker.errors import ConfigurationError, DatabaseError, MissingDependencyError
 from graphile_worker.runtime.retry import Backoff
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
     from graphile_worker.drivers.asyncpg import AsyncpgDatabase
     from graphile_worker.drivers.opening import Opener
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 
 async def connect(
-    url: str,
+    url: DatabaseUrl,
     *,
     max_connections: int = 20,
     prepared_statements: bool = True,
@@ -30,7 +34,7 @@ async def connect(
     """Open a database and make sure that it answers.
 
     Args:
-        url: a connection string in either form of libpq.
+        url: a connection string in either form of libpq, or a function that gives one.
         max_connections: the size of the pool; dedicated connections come on top.
         prepared_statements: False behind a pooler that gives each transaction another session,
             as PgBouncer does in transaction mode. Then neither named statements are used nor
@@ -48,14 +52,37 @@ async def connect(
 
     if max_connections < 1:
         raise ConfigurationError(f"max_connections must be at least 1, got {max_connections}")
-    opener = Opener(resolve(url), prepared_statements=prepared_statements)
+    opener = Opener(Source(url), prepared_statements=prepared_statements)
     if wait is None:
         return await _open(opener, max_connections)
-    return await _open_until(opener, max_connections, wait)
+    return await keep_trying(partial(_open, opener, max_connections), wait)
+
+
+async def keep_trying(attempt: Callable[[], Awaitable[T]], wait: timedelta) -> T:
+    """Try again while that may help; the error of the last try is the answer.
+
+    Args:
+        attempt: connects, and leaves nothing behind when it fails.
+        wait: how long to keep trying.
+
+    Raises:
+        DatabaseError: what the last attempt raised.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait.total_seconds()
+    for delay in Backoff().delays():
+        try:
+            return await attempt()
+        except DatabaseError as error:
+            if not _may_come(error) or loop.time() + delay > deadline:
+                raise
+            _log.warning("waiting for PostgreSQL: %s", error)
+        await asyncio.sleep(delay)
+    raise AssertionError  # the delays do not end
 
 
 def connect_sync(
-    url: str, *, max_connections: int = 5, prepared_statements: bool = True
+    url: DatabaseUrl, *, max_connections: int = 5, prepared_statements: bool = True
 ) -> SyncDatabase:
     """Open a database that works without an event loop, by psycopg, and make sure it answers.
 
@@ -79,7 +106,7 @@ def connect_sync(
         raise MissingDependencyError("a connection without an event loop", "psycopg") from error
     if max_connections < 1:
         raise ConfigurationError(f"max_connections must be at least 1, got {max_connections}")
-    opener = SyncOpener(resolve(url), prepared_statements=prepared_statements)
+    opener = SyncOpener(Source(url), prepared_statements=prepared_statements)
     return OwnSyncDatabase.open(opener, max_connections)
 
 
@@ -87,21 +114,6 @@ async def _open(opener: Opener, max_connections: int) -> AsyncpgDatabase:
     from graphile_worker.drivers.asyncpg import AsyncpgDatabase  # noqa: PLC0415 (see connect)
 
     return await AsyncpgDatabase.open(opener, max_connections)
-
-
-async def _open_until(opener: Opener, max_connections: int, wait: timedelta) -> AsyncpgDatabase:
-    """Try again while trying again may help; the error of the last try is the answer."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait.total_seconds()
-    for delay in Backoff().delays():
-        try:
-            return await _open(opener, max_connections)
-        except DatabaseError as error:
-            if not _may_come(error) or loop.time() + delay > deadline:
-                raise
-            _log.warning("waiting for PostgreSQL: %s", error)
-        await asyncio.sleep(delay)
-    raise AssertionError  # the delays do not end
 
 
 def _may_come(error: DatabaseError) -> bool:

@@ -26,6 +26,7 @@ from graphile_worker.drivers.settings import (
     session_settings,
     without_meaning,
 )
+from graphile_worker.drivers.source import Source
 from graphile_worker.drivers.sqlstate import CANNOT_CONNECT_NOW
 from graphile_worker.drivers.target import Endpoint, Target
 from graphile_worker.drivers.tcp import apply_keepalive
@@ -41,17 +42,17 @@ _NO_SETTINGS: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens connections to one target; shared by a pool and the dedicated connections beside it.
+    """Opens connections to one database; shared by a pool and the dedicated connections beside it.
 
     Holds no connection and belongs to no event loop: any loop, in any thread, may open with it.
 
     Attributes:
-        target: where to connect.
+        source: where to connect.
         prepared_statements: False behind a transaction pooler, where neither named statements
             nor session settings outlive a transaction.
     """
 
-    target: Target
+    source: Source
     prepared_statements: bool = True
 
     async def open(
@@ -70,13 +71,35 @@ class Opener:
             meaning_of_the_role: leave the search path and the like as the role has them.
 
         Raises:
-            ConnectionLostError: no host can be reached, or none is of the wanted kind.
+            ConnectionLostError: no host can be reached, none is of the wanted kind, or nobody
+                says where to connect.
             DatabaseError: a host answered and refuses: a wrong password, an unknown database.
             ConfigurationError: a TLS file cannot be used.
         """
-        startup = self._startup(name, settings)
-        if meaning_of_the_role:
-            startup = without_meaning(startup)
+        to = _Road(await self.source.target(), self.prepared_statements)
+        startup = to.startup(name, settings)
+        return await to.open(without_meaning(startup) if meaning_of_the_role else startup)
+
+    async def settings_of_the_role(self) -> Sequence[str]:
+        """What `settings.lent` takes, asked of a session in which we did not set it."""
+        raw = await self.open(meaning_of_the_role=True)
+        try:
+            return [str(value) for value in await raw.fetchrow(SHOW_OF_THE_ROLE) or ()]
+        except DRIVER_ERRORS as error:
+            raise ours(error) from error
+        finally:
+            raw.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class _Road:
+    """The way to one target, host after host."""
+
+    target: Target
+    prepared_statements: bool
+
+    async def open(self, startup: dict[str, str]) -> Raw:
+        """Open one connection with these settings."""
         failures: list[tuple[Endpoint, Exception]] = []
         for endpoint, kind in self._attempts():
             try:
@@ -89,17 +112,7 @@ class Opener:
                 failures.append((endpoint, error))
         raise unreachable(failures) from failures[-1][1]
 
-    async def settings_of_the_role(self) -> Sequence[str]:
-        """What `settings.lent` takes, asked of a session in which we did not set it."""
-        raw = await self.open(meaning_of_the_role=True)
-        try:
-            return [str(value) for value in await raw.fetchrow(SHOW_OF_THE_ROLE) or ()]
-        except DRIVER_ERRORS as error:
-            raise ours(error) from error
-        finally:
-            raw.terminate()
-
-    def _startup(self, name: str | None, more: Mapping[str, str]) -> dict[str, str]:
+    def startup(self, name: str | None, more: Mapping[str, str]) -> dict[str, str]:
         """The startup packet. `options` is read before the rest of it, so ours come out on top."""
         base = self.target.application_name or APPLICATION_NAME
         return {

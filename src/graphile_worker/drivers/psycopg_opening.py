@@ -21,6 +21,7 @@ from graphile_worker.drivers.psycopg_errors import DRIVER_ERRORS, not_connected,
 from graphile_worker.drivers.psycopg_link import check_link, shut_down
 from graphile_worker.drivers.psycopg_pool import ACQUIRE_SECONDS, none_free
 from graphile_worker.drivers.psycopg_sync import SyncPsycopgConnection
+from graphile_worker.drivers.source import Source
 from graphile_worker.drivers.target import Target
 from graphile_worker.errors import DatabaseError
 
@@ -34,20 +35,24 @@ DEFAULT_TIMEOUT_SECONDS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class SyncOpener:
-    """Opens connections to one target.
+    """Opens connections to one database.
 
     Attributes:
-        target: where to connect.
+        source: where to connect.
         prepared_statements: False behind a transaction pooler, where neither named statements
             nor session settings outlive a transaction.
     """
 
-    target: Target
+    source: Source
     prepared_statements: bool = True
 
     def keywords(self, *, meaning_of_the_role: bool = False) -> dict[str, Any]:
-        """What `psycopg.connect` takes."""
-        target = self.target
+        """What `psycopg.connect` takes.
+
+        Raises:
+            ConnectionLostError: nobody says where to connect.
+        """
+        target = self.source.target_now()
         return {
             **_places(target),
             **target.tls,
@@ -59,7 +64,7 @@ class SyncOpener:
             "target_session_attrs": target.target_session_attrs,
             "connect_timeout": int(target.connect_timeout_seconds or DEFAULT_TIMEOUT_SECONDS),
             "application_name": target.application_name or session.APPLICATION_NAME,
-            "options": self._options(meaning_of_the_role=meaning_of_the_role),
+            "options": self._options(target, meaning_of_the_role=meaning_of_the_role),
             "client_encoding": "UTF8",
             "autocommit": True,
             "prepare_threshold": 5 if self.prepared_statements else None,
@@ -69,7 +74,8 @@ class SyncOpener:
         """Open one connection.
 
         Raises:
-            ConnectionLostError: no host can be reached, or none is of the wanted kind.
+            ConnectionLostError: no host can be reached, none is of the wanted kind, or nobody
+                says where to connect.
             DatabaseError: a host answered and refuses: a wrong password, an unknown database.
         """
         try:
@@ -92,9 +98,9 @@ class SyncOpener:
             row = raw.execute(session.SHOW_OF_THE_ROLE.encode()).fetchone()
             return [str(value) for value in row or ()]
 
-    def _options(self, *, meaning_of_the_role: bool) -> str:
+    def _options(self, target: Target, *, meaning_of_the_role: bool) -> str:
         """Settings in the startup packet; of two for one name the later counts, which is ours."""
-        given = self.target.options or ""
+        given = target.options or ""
         if not self.prepared_statements:
             return given
         settings: Mapping[str, str] = session.session_settings("", pooled=False)
@@ -120,7 +126,7 @@ class OwnSyncDatabase:
         self._borrowed: set[psycopg.Connection[Any]] = set()
         self._returned = threading.Condition()
         self._pool: psycopg_pool.ConnectionPool[Any] = psycopg_pool.ConnectionPool(
-            kwargs=opener.keywords(),
+            connection_class=_opened_by(opener),
             min_size=0,
             max_size=max_connections,
             name="graphile-worker",
@@ -194,6 +200,17 @@ class OwnSyncDatabase:
             if self._lent_preamble is None:
                 self._lent_preamble = session.lent(self._opener.settings_of_the_role())
         return self._lent_preamble
+
+
+def _opened_by(opener: SyncOpener) -> type[psycopg.Connection[Any]]:
+    """What the pool connects with: where to is asked anew for each connection."""
+
+    class Opened(psycopg.Connection[Any]):
+        @classmethod
+        def connect(cls, _conninfo: str = "", **pools: Any) -> Any:  # type: ignore[override] # as the pool calls it
+            return super().connect(**{**opener.keywords(), **pools})
+
+    return Opened
 
 
 def _places(target: Target) -> dict[str, Any]:

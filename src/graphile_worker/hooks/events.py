@@ -43,7 +43,7 @@ class WorkerInit(ObserverEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStart(ObserverEvent):
-    """`run()` begins, before any work. Not for `run_once`."""
+    """`run()` begins: the worker is registered, and has no work yet. Not for `run_once`."""
 
     database: Database
     worker_id: str
@@ -53,7 +53,7 @@ class WorkerStart(ObserverEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerShutdown(ObserverEvent):
-    """`run()` ends: every outcome is stored, every event of a job told."""
+    """`run()` ends: every outcome is stored, every event of a job told. It is still registered."""
 
     database: Database
     worker_id: str
@@ -65,7 +65,7 @@ class WorkerRecovered(ObserverEvent):
     """A sweep has recovered the jobs of workers that fell silent; not for one that found none."""
 
     worker_id: str
-    """Of the worker that swept."""
+    """Of the worker that swept; `worker_utils` for a sweep by hand."""
     dead_worker_ids: Sequence[str]
     jobs_recovered: int
 
@@ -151,7 +151,7 @@ class JobInterrupted(ObserverEvent):
 
     job: Job
     worker_id: str
-    """Of the worker that handed it back."""
+    """Of the worker that handed it back; `worker_utils` for a sweep by hand."""
     reason: FailureReason
 
 
@@ -180,7 +180,7 @@ class JobRecovery(InterceptorEvent):
 
     job: Job
     worker_id: str
-    """Of the worker that hands it back."""
+    """Of the worker that hands it back; `worker_utils` for a sweep by hand."""
     previous_worker_id: str
     """Of the worker that ran it; the same one at a shutdown."""
     reason: FailureReason

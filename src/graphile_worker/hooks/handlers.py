@@ -10,7 +10,8 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Generic, TypeVar
+from datetime import timedelta
+from typing import Any, Final, Generic, TypeVar
 
 from graphile_worker.hooks.events import InterceptorEvent, ObserverEvent
 
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 O = TypeVar("O", bound=ObserverEvent)  # noqa: E741 (an observer event)
 E = TypeVar("E", bound=InterceptorEvent)
 A = TypeVar("A")
+
+USUAL_TIMEOUT: Final = timedelta(seconds=10)
+"""How long a handler may take, unless a worker's options say otherwise."""
 
 
 class Observers(Generic[O]):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from graphile_worker.jobs.draft import draft_of
 from graphile_worker.jobs.job import Job, JobState, aware
 
 
@@ -38,31 +38,28 @@ class ClaimedJob(NamedTuple):
 
     def job(self, task_identifier: str, worker_id: str, payload: Any, flags: frozenset[str]) -> Job:
         """The public view of it; made only for handlers and hooks that ask."""
-        values = (
-            self.id,
-            task_identifier,
-            self.queue_name,
-            payload,
-            self.priority,
-            aware(self.run_at),
-            self.attempts,
-            self.max_attempts,
-            self.last_error,
-            self.key,
-            self.revision,
-            flags,
-            self.created_at,
-            self.updated_at,
-            self.locked_at,
-            worker_id,
-            JobState.LOCKED,
-        )
-        job = object.__new__(Job)
-        for put, value in zip(_PUT, values, strict=True):
-            put(job, value)
+        draft = _Draft()
+        draft.id = self.id
+        draft.task_identifier = task_identifier
+        draft.queue_name = self.queue_name
+        draft.payload = payload
+        draft.priority = self.priority
+        draft.run_at = aware(self.run_at)
+        draft.attempts = self.attempts
+        draft.max_attempts = self.max_attempts
+        draft.last_error = self.last_error
+        draft.key = self.key
+        draft.revision = self.revision
+        draft.flags = flags
+        draft.created_at = self.created_at
+        draft.updated_at = self.updated_at
+        draft.locked_at = self.locked_at
+        draft.locked_by = worker_id
+        draft.state = JobState.LOCKED
+        draft.__class__ = Job
+        job: Job = draft
         return job
 
 
-_PUT: Final = [getattr(Job, field.name).__set__ for field in fields(Job)]
-"""Fills the slots of a `Job`, in order: twice as fast as the constructor of a frozen dataclass, and
-the dearest part of an event or of `ctx.job`."""
+_Draft: Final = draft_of(Job)
+"""The dearest part of an event or of `ctx.job` otherwise."""

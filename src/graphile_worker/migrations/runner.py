@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from graphile_worker.database.conflicts import CONFLICTS, MOST_TRIES
 from graphile_worker.database.executor import Connection, Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement, nothing
@@ -40,9 +41,6 @@ _NODES_19: Final = 19
 _FORBIDDEN: Final = "42501"
 _CLASHES: Final = frozenset({"23505", "42P06", "42P07", "42710"})
 """Somebody else has just made what we make; `if not exists` does not prevent all of them."""
-_CONFLICTS: Final = frozenset({"40001", "40P01"})
-"""We were chosen to give way; nothing of the step remains, and it can be done again."""
-_MAX_RETRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +99,7 @@ async def _migrate(
         try:
             done = await _apply(connection, schema, step)
         except DatabaseError as error:
-            if retries == _MAX_RETRIES or not _may_retry(step, error):
+            if retries == MOST_TRIES or not _may_retry(step, error):
                 raise _explained(error, step, state, schema) from error
             retries += 1
             await asyncio.sleep(next(delays))
@@ -183,7 +181,7 @@ def _announce(revision: int) -> Statement[None]:
 
 def _may_retry(step: Step, error: DatabaseError) -> bool:
     """A clash is harmless only where we make what anybody may have made; see the ledger first."""
-    if error.sqlstate in _CONFLICTS:
+    if error.sqlstate in CONFLICTS:
         return True
     return step.claims is None and error.sqlstate in _CLASHES
 

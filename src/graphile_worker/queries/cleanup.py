@@ -42,6 +42,20 @@ def delete_failed_jobs(schema: Schema) -> Statement[int]:
     return Statement("delete_failed_jobs", load("delete_failed_jobs", schema), (), _count)
 
 
+def count_unused_tasks(
+    schema: Schema, *, keep: list[str], without_failed_jobs: bool
+) -> Statement[int]:
+    """How many identifiers `delete_unused_tasks` would delete, perhaps after failed jobs."""
+    name = "count_unused_tasks"
+    return Statement(name, load(name, schema), (keep, without_failed_jobs), _count)
+
+
+def count_unused_queues(schema: Schema, *, without_failed_jobs: bool) -> Statement[int]:
+    """How many queues `delete_unused_queues` would delete, perhaps after failed jobs."""
+    name = "count_unused_queues"
+    return Statement(name, load(name, schema), (without_failed_jobs,), _count)
+
+
 def _count(rows: Sequence[Row]) -> int:
     count: int = rows[0][0]
     return count

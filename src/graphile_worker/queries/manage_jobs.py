@@ -89,6 +89,11 @@ def get_job(schema: Schema, job_id: int) -> Statement[Job | None]:
     return Statement("get_job", load("get_job", schema), (job_id,), first_job_of)
 
 
+def job_with_key(schema: Schema, key: str) -> Statement[int | None]:
+    """The id of the job with this key."""
+    return Statement("job_with_key", load("job_with_key", schema), (key,), _first_id)
+
+
 def list_jobs(
     schema: Schema, wanted: JobFilter, *, limit: int | None, offset: int
 ) -> Statement[list[Job]]:
@@ -114,6 +119,10 @@ def stats(schema: Schema) -> Statement[Stats]:
 def _stats(rows: Sequence[Row]) -> Stats:
     total, ready, scheduled, locked, failed = rows[0]
     return Stats(total=total, ready=ready, scheduled=scheduled, locked=locked, failed=failed)
+
+
+def _first_id(rows: Sequence[Row]) -> int | None:
+    return rows[0][0] if rows else None
 
 
 def _ids(rows: Sequence[Row]) -> frozenset[int]:

@@ -72,6 +72,17 @@ def has_registry(schema: Schema) -> Statement[bool]:
     return Statement("has_registry", load("has_registry", schema), args, _is_there)
 
 
+def task_identifiers(schema: Schema, beginning: str) -> Statement[list[str]]:
+    """Identifiers of tasks that begin so, in order, 100 at most."""
+    name = "task_identifiers"
+    return Statement(name, load(name, schema), (beginning,), _first_column)
+
+
+def queue_names(schema: Schema, beginning: str) -> Statement[list[str]]:
+    """Names of queues that begin so, in order, 100 at most."""
+    return Statement("queue_names", load("queue_names", schema), (beginning,), _first_column)
+
+
 def _queues(rows: Sequence[Row]) -> list[JobQueue]:
     return [
         JobQueue(
@@ -109,3 +120,7 @@ def _active_workers(rows: Sequence[Row]) -> list[ActiveWorker]:
 def _is_there(rows: Sequence[Row]) -> bool:
     there: bool = rows[0][0]
     return there
+
+
+def _first_column(rows: Sequence[Row]) -> list[str]:
+    return [row[0] for row in rows]

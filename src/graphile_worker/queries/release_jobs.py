@@ -36,8 +36,16 @@ def release_unqueued(
     schema: Schema, *, worker_id: str, jobs: Sequence[ClaimedJob]
 ) -> Statement[dict[int, bool]]:
     """Delete jobs of no queue that ran well; answers as `release_completed`, but never False."""
-    args = (worker_id, [job.id for job in jobs], [job.locked_at for job in jobs])
-    return Statement("release_unqueued", load("release_unqueued", schema), args, _deleted)
+    ids = [job.id for job in jobs]
+    args = (worker_id, ids, [job.locked_at for job in jobs])
+
+    def stored(missing: Sequence[Row]) -> dict[int, bool]:
+        answer = dict.fromkeys(ids, True)
+        for row in missing:
+            del answer[row[0]]
+        return answer
+
+    return Statement("release_unqueued", load("release_unqueued", schema), args, stored)
 
 
 class Advanced(NamedTuple):
@@ -106,10 +114,6 @@ def complete_in_transaction(schema: Schema, *, worker_id: str, job: ClaimedJob) 
     """Delete one job in its handler's transaction; False: it is not ours, do not commit."""
     name = "complete_in_transaction"
     return Statement(name, load(name, schema), (worker_id, job.id, job.locked_at), bool)
-
-
-def _deleted(rows: Sequence[Row]) -> dict[int, bool]:
-    return {row[0]: True for row in rows}
 
 
 def _stored(rows: Sequence[Row]) -> dict[int, bool]:

@@ -1,19 +1,18 @@
-"""One sweep: the jobs of dead workers go back to the table."""
+"""What a sweep does: the jobs of dead workers go back to the table."""
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
-from graphile_worker.database.executor import Connection, Database
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
-from graphile_worker.hooks.answers import JobRecoveryResult, RecoveryAction
 from graphile_worker.hooks.reasons import FailureReason
 from graphile_worker.jobs.job import Job
+from graphile_worker.queries.cleanup import limit_lock_waits
 from graphile_worker.queries.workers import (
     RecoveredJob,
     ToldJob,
@@ -24,7 +23,6 @@ from graphile_worker.queries.workers import (
     recover_jobs,
     unlock_queues_of,
 )
-from graphile_worker.recovery.answers import Decide
 from graphile_worker.recovery.identity import PREFIX
 from graphile_worker.recovery.options import WorkerRecoveryConfig
 from graphile_worker.runtime.duration import Duration, duration
@@ -34,11 +32,8 @@ logger = logging.getLogger(__name__)
 BY_HAND: Final = "worker_utils"
 """Who sweeps where no worker does."""
 
-_LOCK_TIMEOUT: Final = "set local lock_timeout = '2s'"
+_LOCK_WAIT_MILLISECONDS: Final = 2_000
 """Rows of jobs that others have locked are passed over anyway; this is for those of workers."""
-
-
-OnRecovered: TypeAlias = Callable[[Job], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,70 +56,12 @@ class Sweep:
         config: thresholds and delays.
         sweeper_id: who sweeps; never found dead itself.
         look_for_unregistered: whether to read the whole table for owners that are not registered.
-        decide: asked what becomes of each job; None treats all alike.
-        on_recovered: hears, after the commit, of each job that `decide` was asked about and that
-            was freed.
     """
 
     schema: Schema
     config: WorkerRecoveryConfig
     sweeper_id: str = BY_HAND
     look_for_unregistered: bool = True
-    decide: Decide | None = None
-    on_recovered: OnRecovered | None = None
-
-    async def run(self, database: Database, *, dry_run: bool = False) -> SweepResult:
-        """Sweep, unless somebody else is at it: then nothing is found.
-
-        Raises:
-            DatabaseError: nothing was done.
-        """
-        if dry_run:
-            dead = await database.run(self.find())
-            return SweepResult(worker_ids=dead, recovered_count=0, dry_run=True)
-        async with database.connection() as connection, connection.transaction():
-            await connection.script(_LOCK_TIMEOUT)
-            if not await connection.run(lock_sweep(self.schema)):
-                return SweepResult(worker_ids=[], recovered_count=0)
-            dead = await connection.run(self.find())
-            if not dead:
-                return SweepResult(worker_ids=[], recovered_count=0)
-            asked, recovered = await self._recover(connection, dead)
-            await connection.run(unlock_queues_of(self.schema, dead))
-            await connection.run(forget_workers(self.schema, dead))
-        await self._report(dead, asked, recovered)
-        return SweepResult(worker_ids=dead, recovered_count=len(recovered))
-
-    async def _recover(
-        self, connection: Connection, dead: list[str]
-    ) -> tuple[list[Job], list[RecoveredJob]]:
-        jobs: list[Job] = []
-        told: list[ToldJob] | None = None
-        if self.decide is not None:
-            jobs = await connection.run(locked_jobs_of(self.schema, dead))
-            told = await self._ask(self.decide, jobs)
-        return jobs, await connection.run(self.recover(dead, told))
-
-    def recover(
-        self, dead: list[str], told: list[ToldJob] | None = None
-    ) -> Statement[list[RecoveredJob]]:
-        """Free the jobs of the dead; `told` says what becomes of each, None treats all alike."""
-        return recover_jobs(
-            self.schema,
-            dead,
-            delay=_seconds("recovery_delay", self.config.recovery_delay),
-            max_refunds=self.config.max_refunds,
-            failed=FailureReason.WORKER_CRASHED.value,
-            told=told,
-        )
-
-    async def _ask(self, decide: Decide, jobs: list[Job]) -> list[ToldJob]:
-        told: list[ToldJob] = []
-        for job in jobs:
-            answer = await _answer(decide, job)
-            if answer.action is not RecoveryAction.SKIP:
-                told.append(ToldJob(job, answer.action.value, answer.run_at, answer.attempts))
-        return told
 
     def find(self) -> Statement[list[str]]:
         """The ids of the dead."""
@@ -141,35 +78,45 @@ class Sweep:
             look_for_unregistered=self.look_for_unregistered or config.recover_orphans,
         )
 
-    async def _report(
-        self, dead: list[str], asked: list[Job], recovered: list[RecoveredJob]
-    ) -> None:
-        report(dead, recovered)
-        if self.on_recovered is not None:
-            freed = {job.id for job in recovered}
-            for told in asked:
-                if told.id in freed:
-                    slow = self.on_recovered(told)
-                    if slow is not None:
-                        await slow
+    def recover(
+        self, dead: list[str], told: Sequence[ToldJob] | None = None
+    ) -> Statement[list[RecoveredJob]]:
+        """Free the jobs of the dead; `told` says what becomes of each, None treats all alike."""
+        return recover_jobs(
+            self.schema,
+            dead,
+            delay=duration("recovery_delay", self.config.recovery_delay).total_seconds(),
+            max_refunds=self.config.max_refunds,
+            failed=FailureReason.WORKER_CRASHED.value,
+            told=told,
+        )
 
 
-def report(dead: list[str], recovered: list[RecoveredJob]) -> None:
-    """Log what a sweep did, after its commit."""
-    logger.warning(
-        "recovered %d jobs of workers that fell silent: %s", len(recovered), ", ".join(dead)
-    )
-    for job in recovered:
-        if job.is_spent:
-            logger.error(
-                "job %s (%s): %d workers in a row died while it ran; the attempt counts "
-                "(attempt %d of %d)",
-                job.id,
-                job.task_identifier,
-                job.times,
-                job.attempts,
-                job.max_attempts,
-            )
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Whom a sweep found dead, and the jobs they hold, if it was asked for them."""
+
+    dead: list[str]
+    jobs: list[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did: the jobs as they were found, and those that it freed."""
+
+    found: Found
+    recovered: list[RecoveredJob]
+
+    @property
+    def result(self) -> SweepResult:
+        """For whoever asked for the sweep."""
+        return SweepResult(worker_ids=self.found.dead, recovered_count=len(self.recovered))
+
+    @property
+    def freed(self) -> list[Job]:
+        """The jobs that were freed, as they were found."""
+        ids = {job.id for job in self.recovered}
+        return [job for job in self.found.jobs if job.id in ids]
 
 
 def sweep_by_hand(
@@ -191,17 +138,50 @@ def sweep_by_hand(
     return Sweep(schema=schema, config=config)
 
 
-async def _answer(decide: Decide, job: Job) -> JobRecoveryResult:
-    """What the hook says; one that raises has no say."""
-    try:
-        answer = decide(job, job.locked_by or "", FailureReason.WORKER_CRASHED)
-        if inspect.isawaitable(answer):
-            answer = await answer
-    except Exception:
-        logger.exception("job %s: the JobRecovery hook failed; recovering it as usual", job.id)
-        return JobRecoveryResult.DEFAULT
-    return answer or JobRecoveryResult.DEFAULT
+def look(sweep: Sweep) -> Operation[SweepResult]:
+    """Whom a sweep would find; changes nothing."""
+    dead = yield from ask(sweep.find())
+    return SweepResult(worker_ids=dead, recovered_count=0, dry_run=True)
 
 
-def _seconds(name: str, value: Duration) -> float:
-    return duration(name, value).total_seconds()
+def begin(sweep: Sweep, *, with_jobs: bool) -> Operation[Found]:
+    """Find the dead; in the transaction that `finish` ends.
+
+    Nobody is found while another sweep is under way.
+    """
+    yield from ask(limit_lock_waits(sweep.schema, _LOCK_WAIT_MILLISECONDS))
+    if not (yield from ask(lock_sweep(sweep.schema))):
+        return Found([], [])
+    dead = yield from ask(sweep.find())
+    if not dead or not with_jobs:
+        return Found(dead, [])
+    return Found(dead, (yield from ask(locked_jobs_of(sweep.schema, dead))))
+
+
+def finish(sweep: Sweep, found: Found, told: Sequence[ToldJob] | None) -> Operation[Swept]:
+    """Free the jobs of the dead, as told, and forget them."""
+    if not found.dead:
+        return Swept(found, [])
+    recovered = yield from ask(sweep.recover(found.dead, told))
+    yield from ask(unlock_queues_of(sweep.schema, found.dead))
+    yield from ask(forget_workers(sweep.schema, found.dead))
+    return Swept(found, recovered)
+
+
+def report(swept: Swept) -> None:
+    """Log what a sweep did, after its commit."""
+    if not swept.found.dead:
+        return
+    dead = ", ".join(swept.found.dead)
+    logger.warning("recovered %d jobs of workers that fell silent: %s", len(swept.recovered), dead)
+    for job in swept.recovered:
+        if job.is_spent:
+            logger.error(
+                "job %s (%s): %d workers in a row died while it ran; the attempt counts "
+                "(attempt %d of %d)",
+                job.id,
+                job.task_identifier,
+                job.times,
+                job.attempts,
+                job.max_attempts,
+            )

@@ -6,15 +6,16 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Lender
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.workers import reset_old_locks
 from graphile_worker.recovery.identity import WorkerIdentity
-from graphile_worker.recovery.sweep import Sweep, SweepResult
+from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweep_events import SweepEvents
+from graphile_worker.recovery.sweeping import sweep
 
 logger = logging.getLogger(__name__)
 
@@ -23,37 +24,37 @@ _NEXT_RESETS: Final = (480.0, 600.0)
 """Seconds, as the Node.js workers do it."""
 
 
-OnSwept: TypeAlias = Callable[[SweepResult], Awaitable[None] | None]
-
-
 class Sweeper:
     """Looks for dead workers every `sweep_interval`, and for old locks every ten minutes.
 
     Owners that are not registered are looked for once in a `sweep_threshold` only: it reads the
     whole table.
 
-    Collaborators: `sweep` is how to do it, `on_swept` hears of each sweep that found somebody.
+    Args:
+        database: lends a connection for each sweep.
+        identity: who sweeps.
+        how: the rules.
+        events: who is asked and told.
     """
 
     def __init__(
         self,
-        database: Database,
+        database: Lender,
         identity: WorkerIdentity,
-        sweep: Sweep,
-        *,
-        on_swept: OnSwept | None = None,
+        how: Sweep,
+        events: SweepEvents,
     ) -> None:
         self._database = database
         self._identity = identity
-        self._sweep = sweep
-        self._on_swept = on_swept
+        self._how = how
+        self._events = events
         now = time.monotonic()
         self._reset_at = now + random.uniform(0, _FIRST_RESET)  # noqa: S311 (jitter)
         self._full_look_at = now
 
     async def run(self) -> None:
         """Sweep until cancelled; a database that is away is logged, and asked again."""
-        interval = self._sweep.config.seconds_between_sweeps
+        interval = self._how.config.seconds_between_sweeps
         while True:
             try:
                 await self._look()
@@ -65,20 +66,16 @@ class Sweeper:
     async def _look(self) -> None:
         now = time.monotonic()
         full = now >= self._full_look_at
-        sweep = replace(self._sweep, sweeper_id=self._identity.id, look_for_unregistered=full)
-        result = await sweep.run(self._database)
+        how = replace(self._how, sweeper_id=self._identity.id, look_for_unregistered=full)
+        await sweep(self._database, how, self._events)
         if full:
-            self._full_look_at = now + self._sweep.config.threshold_seconds
-        if result.worker_ids and self._on_swept is not None:
-            slow = self._on_swept(result)
-            if slow is not None:
-                await slow
+            self._full_look_at = now + how.config.threshold_seconds
         if now >= self._reset_at:
             await self._reset_old_locks()
             self._reset_at = now + random.uniform(*_NEXT_RESETS)  # noqa: S311 (jitter)
 
     async def _reset_old_locks(self) -> None:
-        threshold = self._sweep.config.threshold_seconds
-        freed = await self._database.run(reset_old_locks(self._sweep.schema, threshold=threshold))
+        threshold = self._how.config.threshold_seconds
+        freed = await self._database.run(reset_old_locks(self._how.schema, threshold=threshold))
         if freed:
             logger.warning("freed jobs that were locked for more than four hours: %s", freed)

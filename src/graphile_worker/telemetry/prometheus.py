@@ -101,7 +101,7 @@ class Prometheus:
 
     def render(self) -> bytes:
         """All metrics, in the text format."""
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        if _is_shared():
             together = client.CollectorRegistry()
             multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call] # theirs
             return client.generate_latest(together)
@@ -109,6 +109,10 @@ class Prometheus:
         if self._registry is not client.REGISTRY:
             text += client.generate_latest(client.REGISTRY)
         return text
+
+
+def _is_shared() -> bool:
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 
 class _JobMetrics:
@@ -209,20 +213,22 @@ class _WorkerMetrics:
     def saw(self, seen: Seen) -> None:
         self._pool_wait.set(seen.pool_wait)
         if seen.queue is None:
-            # Another process shows them now: two would be added up.
-            for gauge in (
-                self._jobs,
-                self._oldest_ready,
-                self._oldest_transaction,
-                self._unserved,
-            ):
-                gauge.clear()
+            if not _is_shared():
+                self._clear()
             return
         for state in ("ready", "scheduled", "locked", "failed"):
             self._jobs.labels(seen.schema, state).set(getattr(seen.queue, state))
         self._oldest_ready.labels(seen.schema).set(seen.queue.oldest_ready)
         self._oldest_transaction.labels(seen.schema).set(seen.queue.oldest_transaction)
         self._unserved.labels(seen.schema).set(len(seen.unserved))
+
+    def _clear(self) -> None:
+        """Another process shows them now: two would be added up.
+
+        Where processes share their metrics the most recent value is shown, and none can be cleared.
+        """
+        for gauge in (self._jobs, self._oldest_ready, self._oldest_transaction, self._unserved):
+            gauge.clear()
 
     def observe(self, health: Any) -> None:
         for name, gauge in self._of_health.items():

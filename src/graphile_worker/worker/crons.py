@@ -44,7 +44,7 @@ def cron_scheduler(
     Args:
         options: of the worker.
         schema: where the tables are.
-        database: the worker's pool.
+        database: for one statement after the other.
         tasks: the identifiers of the tasks that it knows.
         hooks: who wants to hear of minutes and of jobs.
         pauses: which entries are paused.

@@ -38,7 +38,7 @@ class FreedQueues:
         """A queue is free again."""
         self._queues.add(queue_id)
         if not self._after:
-            self.is_due = True
+            self._ripe()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._after, self._ripe)
 

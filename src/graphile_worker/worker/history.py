@@ -12,10 +12,10 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
-from graphile_worker.client.operation import perform, perform_together
 from graphile_worker.client.operations import history as operations
 from graphile_worker.client.setup import Setup
 from graphile_worker.database.executor import Database
+from graphile_worker.database.operation import perform, perform_together
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import DatabaseError
 from graphile_worker.history.options import HistoryConfig
@@ -25,6 +25,7 @@ from graphile_worker.queries.cron import now
 from graphile_worker.queries.history import RunRow, add_rollup, add_runs
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.opened import Opened
 from graphile_worker.worker.run_records import FULL, RunRecords
 from graphile_worker.worker.settings import WorkerSettings
 
@@ -50,30 +51,33 @@ _NO_DAY: Final = "23514"
 """There is no room for the attempts of a day."""
 
 
-async def history_of(
-    options: WorkerSettings, database: Database, hooks: HookRegistry
-) -> AbstractAsyncContextManager[object]:
-    """What is to be open while a worker runs, so that its history is written.
-
-    Where history is not installed, or the options are against it, that is nothing, and nothing
-    listens to jobs.
+async def what_to_record(options: WorkerSettings, database: Database) -> HistoryConfig | None:
+    """What the options ask for, or what was asked for when history was installed; None: nothing.
 
     Raises:
         DatabaseError: the tables were to be made, and could not.
     """
     schema = Schema(options.schema)
     if options.history is False:
+        return None
+    if options.history is None:
+        return await perform(database, operations.config(schema))
+    await perform_together(database, operations.install(Setup(schema=schema), options.history))
+    return options.history
+
+
+def recorder(
+    opened: Opened, schema: Schema, hooks: HookRegistry
+) -> AbstractAsyncContextManager[object]:
+    """What is to be open while a worker runs, so that its history is written.
+
+    Where there is nothing to record nothing listens to jobs.
+    """
+    if opened.history is None:
         return nullcontext()
-    config = options.history
-    if config is None:
-        config = await perform(database, operations.config(schema))
-        if config is None:
-            return nullcontext()
-    else:
-        await perform_together(database, operations.install(Setup(schema=schema), config))
-    recorder = HistoryRecorder(database, schema, config)
-    hooks.add_plugin(recorder)
-    return recorder
+    found = HistoryRecorder(opened.database, schema, opened.history)
+    hooks.add_plugin(found)
+    return found
 
 
 class HistoryRecorder:

@@ -14,17 +14,15 @@ from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.hooks.events import (
     AfterJobRun,
     BeforeJobRun,
-    JobComplete,
     JobFail,
-    JobFetch,
     JobInterrupted,
     JobLost,
     JobPermanentlyFail,
     JobRecovery,
     JobSnoozed,
-    JobStart,
 )
 from graphile_worker.hooks.handlers import Interceptors, O, Observers
+from graphile_worker.hooks.quick_events import job_complete, job_fetch, job_start
 from graphile_worker.hooks.reasons import FailureReason
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.job import Job
@@ -97,7 +95,7 @@ class JobEvents:
         worker_id = running.worker_id
         try:
             if hooks.job_fetch is not None:
-                fetch = JobFetch(job=running.job, worker_id=worker_id)
+                fetch = job_fetch(running.job, worker_id)
                 if (slow := hooks.job_fetch(fetch)) is not None:
                     await slow
             if hooks.before_job_run is not None:
@@ -105,7 +103,7 @@ class JobEvents:
                 if ended is not None:
                     return ended
             if hooks.job_start is not None:
-                start = JobStart(job=running.job, worker_id=worker_id)
+                start = job_start(running.job, worker_id)
                 if (slow := hooks.job_start(start)) is not None:
                     await slow
             started = time.perf_counter()
@@ -217,9 +215,9 @@ class JobEvents:
             return _tell(hooks.job_lost, event)
         if isinstance(outcome, Unfinished):
             return self._tell_unfinished(running, outcome, duration, is_final=is_final)
-        return _tell(
-            hooks.job_complete, JobComplete(job=job, worker_id=worker_id, duration=duration)
-        )
+        if hooks.job_complete is None:
+            return None
+        return hooks.job_complete(job_complete(job, worker_id, duration))
 
     def _tell_unfinished(
         self, running: _Running, outcome: Unfinished, duration: timedelta, *, is_final: bool

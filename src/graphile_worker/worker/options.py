@@ -20,11 +20,13 @@ from graphile_worker.hooks.registry import (
     registry_of,
 )
 from graphile_worker.runtime.opening import Opening
+from graphile_worker.worker.given import remembers_given
 from graphile_worker.worker.opening import open_worker
 from graphile_worker.worker.settings import WorkerSettings
 from graphile_worker.worker.worker import Worker
 
 
+@remembers_given
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions(WorkerSettings):
     """What a worker is made of; `init()` makes it. A value: variants by `dataclasses.replace`.

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from graphile_worker.client.operation import perform_together
 from graphile_worker.client.operations.pausing import finish_resuming
 from graphile_worker.client.setup import Setup
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Connection, Lender
+from graphile_worker.database.operation import perform
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.pauses import PauseRow, pause_overview, pause_rows
@@ -46,7 +46,7 @@ class PauseWatch:
     """
 
     def __init__(
-        self, database: Database, schema: Schema, task_ids: TaskIds, *, is_told: bool
+        self, database: Lender, schema: Schema, task_ids: TaskIds, *, is_told: bool
     ) -> None:
         self._database = database
         self._schema = schema
@@ -89,14 +89,20 @@ class PauseWatch:
     async def look(self) -> None:
         """Find out what is paused; never raises for a database that is away."""
         try:
-            is_used, self._resuming = await self._database.run(pause_overview(self._schema))
-            rows = await self._database.run(pause_rows(self._schema)) if is_used else []
-            if self._resuming:
-                await perform_together(self._database, finish_resuming(Setup(schema=self._schema)))
+            async with self._database.connection() as connection:
+                rows = await self._read(connection)
         except DatabaseError as error:
             logger.warning("cannot see what is paused: %s", error)
             return
         self._apply(_state(rows))
+
+    async def _read(self, connection: Connection) -> list[PauseRow]:
+        """What is and was paused; meanwhile, queues are freed that wait for no job any more."""
+        is_used, self._resuming = await connection.run(pause_overview(self._schema))
+        if self._resuming:
+            async with connection.transaction():
+                await perform(connection, finish_resuming(Setup(schema=self._schema)))
+        return await connection.run(pause_rows(self._schema)) if is_used else []
 
     def _apply(self, state: _State) -> None:
         known = self._task_ids.identifiers

@@ -144,7 +144,7 @@ class ProcessHandle:
         end = self.exited.result()
         if isinstance(end, OSError):
             return ProcessLost(f"could not be started: {end}", started=started, code=None)
-        return ProcessLost(_how(end), started=started, code=end)
+        return ProcessLost(how_it_ended(end), started=started, code=end)
 
     def _live(self, theirs: socket.socket, lifeline: int) -> None:
         """The life of the thread that starts the process and waits for its end."""
@@ -164,12 +164,10 @@ class ProcessHandle:
 
     def _spawn(self, theirs: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
         fds = theirs.fileno(), lifeline
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # noqa: SLF001 (as multiprocessing does)
-        options = cast("list[str]", flags)
         arguments = map(json.dumps, (*fds, sys.path, sys.argv))
         try:
             return subprocess.Popen(  # noqa: S603 (our own interpreter and program)
-                [sys.executable, *options, "-c", _PROGRAM, *arguments],
+                [*interpreter(), "-c", _PROGRAM, *arguments],
                 stdin=subprocess.DEVNULL,
                 pass_fds=fds,
                 start_new_session=True,
@@ -203,7 +201,14 @@ class ProcessHandle:
             os.close(self._lifeline)
 
 
-def _how(code: int) -> str:
+def interpreter() -> list[str]:
+    """This interpreter, with the options that it was started with."""
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # noqa: SLF001 (as multiprocessing does)
+    return [sys.executable, *cast("list[str]", flags)]
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code as `subprocess` has it, in words: `was killed by SIGSEGV`."""
     if code >= 0:
         return f"died with exit code {code}"
     try:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import RETURNED, Outcome, Unfinished, Verdict
+from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome, Unfinished, Verdict
 from graphile_worker.queries.release_jobs import (
     Advanced,
     release_completed,
@@ -171,6 +171,13 @@ class Releaser:
         return True
 
     async def _send(self, batch: list[Pair]) -> None:
+        plain = [job for job, end in batch if end is COMPLETED and job.queue_id is None]
+        if len(plain) == len(batch):
+            await self._complete(batch, plain)
+        else:
+            await self._send_mixed(batch)
+
+    async def _send_mixed(self, batch: list[Pair]) -> None:
         completed: list[Pair] = []
         kept: list[Pair] = []
         unfinished: list[tuple[ClaimedJob, Unfinished]] = []
@@ -186,10 +193,13 @@ class Releaser:
             await self._advance(kept[:_MOST_ADVANCED])
             del kept[:_MOST_ADVANCED]
         if completed:
-            stored, ambiguous = await self._delete([job for job, _ in completed])
-            self._stored(completed, stored, ambiguous=ambiguous)
+            await self._complete(completed, [job for job, _ in completed])
         if unfinished:
             await self._send_unfinished(unfinished)
+
+    async def _complete(self, pairs: list[Pair], jobs: list[ClaimedJob]) -> None:
+        stored, ambiguous = await self._delete(jobs)
+        self._stored(pairs, stored, ambiguous=ambiguous)
 
     async def _advance(self, pairs: list[Pair]) -> None:
         """Release jobs of named queues, and go on with the next job of each."""

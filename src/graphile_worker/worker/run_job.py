@@ -106,8 +106,13 @@ class JobRunner:
         context = self._context(task, job) if task.takes_context else None
         try:
             if task.executor == "async" and task.timeout is None and not task.is_batch:
-                # Most jobs; each coroutine less between the worker and a handler counts.
-                await task.fn(*_arguments(task, job, context))
+                # Most jobs; each call less between the worker and a handler counts.
+                if context is not None:
+                    await task.fn(*_arguments(task, job, context))
+                elif task.takes_payload:
+                    await task.fn(task.decode(job.payload))
+                else:
+                    await task.fn()
                 run = _DONE
             else:
                 run = await self._call(task, job, context)

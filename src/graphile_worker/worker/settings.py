@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -13,8 +13,10 @@ from graphile_worker.cron import entries
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.cron.entries import AnyCron
 from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.history.options import HistoryConfig
+from graphile_worker.hooks.handlers import USUAL_TIMEOUT
 from graphile_worker.hooks.registry import HookRegistry, Plugin, check_plugin
 from graphile_worker.jobs.spec import JobSpec
 from graphile_worker.local_queue.options import LocalQueueConfig
@@ -22,6 +24,7 @@ from graphile_worker.recovery.options import WorkerRecoveryConfig
 from graphile_worker.runtime.duration import Duration, duration
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.worker.batch_delays import BatchDelays
+from graphile_worker.worker.given import GIVEN, not_default, remembers_given
 from graphile_worker.worker.listen_address import ListenAddress
 
 _RESERVED_CONNECTIONS = 4
@@ -61,6 +64,7 @@ class WorkerShutdownConfig:
             object.__setattr__(self, name, duration(name, getattr(self, name)))
 
 
+@remembers_given
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
     """What a worker is made of, checked: the fields of `WorkerOptions`.
@@ -69,19 +73,22 @@ class WorkerSettings:
         ConfigurationError: an option that makes no sense, or one given in two places.
     """
 
-    database_url: str | None = None
-    """Any URL libpq takes, or `embedded:` for a PostgreSQL that comes along."""
+    database_url: DatabaseUrl | None = None
+    """Any URL libpq takes, or `embedded:` for a PostgreSQL that comes along. For passwords that
+    change also a function, plain or async, that is asked for the URL before every connect; it may
+    be called in any thread."""
     database: Any = None
     """Instead of a URL: an asyncpg pool, psycopg `AsyncConnectionPool` or SQLAlchemy `AsyncEngine`
     of the caller's, who also closes it. It needs room for at least 5 connections: the worker keeps
     four of them, see `max_pg_conn`."""
-    direct_database_url: str | None = None
+    direct_database_url: DatabaseUrl | None = None
     """Where LISTEN and the heartbeat connect, for set-ups whose `database_url` leads to a pooler in
     transaction mode. Default: `database_url`."""
     max_pg_conn: int = 20
     """The most connections opened from `database_url`, at least 5: four are reserved (claim,
-    release, LISTEN, heartbeat; two more with `claim_mode="transaction"`), the rest is the pool that
-    handlers use. Ignored with `database`."""
+    release, LISTEN, heartbeat; two more with `claim_mode="transaction"`), from one more on a fifth
+    for sweeps and recurring jobs; the rest is the pool that handlers use. Ignored with
+    `database`."""
     schema: str = "graphile_worker"
     """The schema with the worker's tables; created by `init()` where it is missing."""
     tasks: Iterable[object] = ()
@@ -108,7 +115,7 @@ class WorkerSettings:
     """Objects that register handlers of events; asked once, in order, after `hooks`."""
     hooks: HookRegistry | None = None
     """Handlers of events, as they are registered when `init()` makes the worker."""
-    hook_timeout: Duration = timedelta(seconds=10)
+    hook_timeout: Duration = USUAL_TIMEOUT
     """How long each handler of an event may take, more than 0. One that takes longer is cancelled
     and logged; if it is an interceptor's, its job fails."""
     listen: str | None = None
@@ -158,9 +165,13 @@ class WorkerSettings:
     process_workers: int | None = None
     """How many processes run `executor="process"` tasks. Default: the logical CPUs."""
     wait_for_database: Duration | None = None
-    """How long `init()` waits for a database that does not answer yet. Default: not at all."""
+    """How long `init()` waits for a database that does not answer yet, or that goes away while it
+    starts. Default: not at all."""
+    _given: InitVar[frozenset[str] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, _given: frozenset[str] | None) -> None:
+        given = not_default(self, vars(self)) if _given is None else _given
+        object.__setattr__(self, GIVEN, given)
         Schema(self.schema)
         self._freeze_collections()
         self._check_numbers()
@@ -176,6 +187,22 @@ class WorkerSettings:
         self.recovery_config()
         self.extensions_by_type()
         self.listen_address()
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the options that were said; of others the command line may say more."""
+        names: frozenset[str] = vars(self)[GIVEN]
+        return names
+
+    @property
+    def reserves_for_services(self) -> bool:
+        """Whether sweeps and recurring jobs have a connection that no handler can take."""
+        return self.database is None and self.max_pg_conn > self.reserved_connections + 1
+
+    @property
+    def pool_size(self) -> int:
+        """How many connections handlers share."""
+        return self.max_pg_conn - self.reserved_connections - self.reserves_for_services
 
     def listen_address(self) -> ListenAddress | None:
         """Where probes and scrapes are answered."""

@@ -35,7 +35,13 @@ class Slots:
         self._on_never_run = on_never_run
         # By the identity of the claim: a job that was taken from us and claimed again is another.
         self._running: dict[int, tuple[ClaimedJob, asyncio.Task[None]]] = {}
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        # Without the loop's own detour, where nobody else has a say in how tasks are made.
+        self._task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = (
+            partial(asyncio.Task, loop=loop)
+            if loop.get_task_factory() is None
+            else loop.create_task
+        )
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -61,7 +67,7 @@ class Slots:
         if not self._running:
             self._idle.clear()
         self.free -= 1
-        self._running[id(job)] = (job, self._loop.create_task(self._run(job)))
+        self._running[id(job)] = (job, self._task(self._run(job)))
 
     def ended(self, job: ClaimedJob) -> None:
         """A job has ended; its slot is free. A second call for the same does nothing."""

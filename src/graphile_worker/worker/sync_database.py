@@ -6,6 +6,7 @@ import threading
 
 from graphile_worker.database.executor import SyncDatabase
 from graphile_worker.drivers.connect import connect_sync
+from graphile_worker.drivers.source import DatabaseUrl
 from graphile_worker.errors import ConfigurationError
 
 
@@ -15,12 +16,14 @@ class LazySyncDatabase:
     Asked from any thread. They come on top of `max_pg_conn`.
 
     Args:
-        url: where; None where the worker was given a pool and no URL.
+        url: where, or who says so; None where the worker was given a pool and no URL.
         max_connections: of the pool: how many handlers run in threads at once.
         prepared_statements: False behind a pooler in transaction mode.
     """
 
-    def __init__(self, url: str | None, *, max_connections: int, prepared_statements: bool) -> None:
+    def __init__(
+        self, url: DatabaseUrl | None, *, max_connections: int, prepared_statements: bool
+    ) -> None:
         self._url = url
         self._max_connections = max_connections
         self._prepared_statements = prepared_statements

@@ -30,7 +30,8 @@ class TaskIds:
     """
 
     def __init__(self, schema: Schema, registry: TaskRegistry, *, show_jobs: bool = False) -> None:
-        self._schema = schema
+        self.schema = schema
+        """Where the tables are."""
         self._registry = registry
         self._tasks: dict[int, Task[Any]] = {}
         self._refreshed = 0.0
@@ -55,7 +56,7 @@ class TaskIds:
         identifiers = list(self._registry)
         found: dict[int, str] = {}
         for _ in range(_TRIES):
-            found = await executor.run(register_tasks(self._schema, identifiers))
+            found = await executor.run(register_tasks(self.schema, identifiers))
             if len(found) >= len(identifiers):
                 break
         # Ids that were known stay: jobs claimed with them may still be running.
@@ -87,7 +88,7 @@ class TaskIds:
         Never raises for a database that is away: it is no more than a report.
         """
         try:
-            waiting = await executor.run(waiting_unknown_tasks(self._schema, list(self._current)))
+            waiting = await executor.run(waiting_unknown_tasks(self.schema, list(self._current)))
         except DatabaseError as error:
             logger.warning("cannot look for jobs of unknown tasks: %s", error)
             return

@@ -13,7 +13,7 @@ from typing import Any
 from graphile_worker.client.open_database import url_of
 from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.database.executor import Database, SyncConnection
+from graphile_worker.database.executor import SyncConnection
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.hooks.dispatch import Hooks
@@ -21,6 +21,8 @@ from graphile_worker.hooks.reasons import ShutdownReason
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.local_queue.events import SILENT
 from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweep_events import SweepEvents
 from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
@@ -37,9 +39,10 @@ from graphile_worker.worker.local_queue_events import LocalQueueTeller
 from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
+from graphile_worker.worker.opened import Opened
 from graphile_worker.worker.pauses import PauseWatch
 from graphile_worker.worker.schema_guard import SchemaGuard
-from graphile_worker.worker.service_events import sweeper
+from graphile_worker.worker.service_database import ServiceDatabase
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.sync_database import LazySyncDatabase
@@ -65,37 +68,33 @@ class Worker:
     that is under way and closes them.
     """
 
-    def __init__(  # noqa: PLR0913 (a name for each collaborator)
+    def __init__(
         self,
         options: WorkerSettings,
         *,
         identity: WorkerIdentity,
-        database: Database,
-        direct: Database,
-        has_queue_index: bool,
+        opened: Opened,
         task_ids: TaskIds,
         registry: HookRegistry,
         hooks: Hooks,
         history: AbstractAsyncContextManager[object],
-        resources: AsyncExitStack,
     ) -> None:
         self._identity = identity
         self._options = options
         self._schema = Schema(options.schema)
-        self._database = database
-        self._direct = direct
-        self._has_queue_index = has_queue_index
+        self._opened = opened
+        self._database = database = opened.database
         self._task_ids = task_ids
         self._registry = registry
         self._hooks = hooks
         self._history = history
         self._shutdown_reason: ShutdownReason | None = None
-        self._resources = resources
         self._shutdown = ShutdownSignal()
         self._unusable: DatabaseError | None = None
-        self._guard = SchemaGuard(database, self._schema, on_unusable=self._cannot_go_on)
+        self._services = ServiceDatabase(database) if options.reserves_for_services else database
+        self._guard = SchemaGuard(self._services, self._schema, on_unusable=self._cannot_go_on)
         self._pauses = PauseWatch(
-            database, self._schema, task_ids, is_told=options.use_notification_delivery
+            self._services, self._schema, task_ids, is_told=options.use_notification_delivery
         )
         self._parts: Parts | None = None
         self._sync_database = LazySyncDatabase(
@@ -129,7 +128,7 @@ class Worker:
         with contextlib.ExitStack() as stack:
             if config.listen_os_shutdown_signals:
                 stack.enter_context(shutdown_on_signals(self._signalled, self._abort))
-            await self._protected(self._serve_told(config.shutdown_signal))
+            await self._protected(self._serve_with_pages(config.shutdown_signal))
         if self._unusable is not None:
             raise self._unusable
 
@@ -187,7 +186,11 @@ class Worker:
 
     def _sync_utils(self, connection: SyncConnection) -> SyncWorkerUtils:
         return SyncWorkerUtils(
-            connection, schema=self._schema, use_local_time=self._options.use_local_time
+            connection,
+            schema=self._schema,
+            use_local_time=self._options.use_local_time,
+            hooks=self._registry,
+            known_tasks=self._task_ids.identifiers,
         )
 
     async def aclose(self) -> None:
@@ -195,7 +198,7 @@ class Worker:
         self.request_shutdown()
         await self._ended.wait()
         await asyncio.to_thread(self._sync_database.close)
-        await self._resources.aclose()
+        await self._opened.resources.aclose()
 
     def _signalled(self) -> None:
         self.request_shutdown(ShutdownReason.SIGNAL)
@@ -227,30 +230,22 @@ class Worker:
         finally:
             self._ended.set()
 
-    async def _serve_told(self, trigger: ShutdownTrigger | None) -> Engine:
+    async def _serve_with_pages(self, trigger: ShutdownTrigger | None) -> Engine:
         pages = Pages(self.health, exporter_of(self._registry))
         address = self._options.listen_address()
-        async with (
-            serving(address, pages),
-            run_told(
-                self._hooks,
-                self._database,
-                self._identity,
-                self._options,
-                lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
-            ),
-        ):
+        async with serving(address, pages):
             return await self._serve(trigger)
 
     async def _serve(self, trigger: ShutdownTrigger | None) -> Engine:
         teller = LocalQueueTeller(self._hooks, self._identity)
         engine = self._engine(self._hooks, ahead=teller)
         async with AsyncExitStack() as stack:
+            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
+            membership = await stack.enter_async_context(self._membership(engine))
+            await stack.enter_async_context(self._told_of_run())
             await stack.enter_async_context(self._history)
             stack.push_async_callback(teller.wait_told)
             stack.push_async_callback(engine.aclose)
-            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
-            membership = await stack.enter_async_context(self._membership(engine))
             listener = self._listener(engine)
             stack.enter_context(self._shown(engine, membership, monitor, listener))
             group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -262,19 +257,14 @@ class Worker:
                 services.append(group.create_task(self._sweeper().run(), name="sweep"))
             services.append(group.create_task(self._guard.run(), name="schema"))
             await self._pauses.look()
-            services.append(
-                group.create_task(self._pauses.run(engine, self._wakeup), name="pauses")
-            )
+            pauses = self._pauses.run(engine, self._wakeup)
+            services.append(group.create_task(pauses, name="pauses"))
             if listener is not None:
                 services.append(group.create_task(listener.run(), name="listen"))
             if trigger is not None:
                 services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
-            crons = group.create_task(
-                schedule_crons(
-                    self._options, self._schema, self._database, self._hooks, self._pauses
-                ),
-                name="cron",
-            )
+            recurring = (self._options, self._schema, self._services, self._hooks, self._pauses)
+            crons = group.create_task(schedule_crons(*recurring), name="cron")
             await engine.report_unknown_tasks()
             logger.info("worker %s: looking for jobs", self.worker_id, extra=self._told("Start"))
             if engine.local_queue is not None:
@@ -291,6 +281,15 @@ class Worker:
                 service.cancel()
         logger.info("worker %s: stopped", self.worker_id, extra=self._told("Shutdown"))
         return engine
+
+    def _told_of_run(self) -> AbstractAsyncContextManager[None]:
+        return run_told(
+            self._hooks,
+            self._database,
+            self._identity,
+            self._options,
+            lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
+        )
 
     def _told(self, what: str) -> dict[str, str]:
         return {"event": f"Worker{what}", "worker_id": self.worker_id}
@@ -349,7 +348,7 @@ class Worker:
             return None
         queue = engine.local_queue
         return Listener(
-            self._direct,
+            self._opened.direct,
             self._identity,
             self._wakeup,
             on_migrated=self._guard.look,
@@ -358,11 +357,12 @@ class Worker:
         )
 
     def _membership(self, engine: Engine) -> Membership:
-        return Membership(self._options, self._identity, self._direct, engine)
+        return Membership(self._options, self._identity, self._opened.direct, engine)
 
     def _sweeper(self) -> Sweeper:
         config = self._options.recovery_config()
-        return sweeper(self._hooks, self._database, self._identity, self._schema, config)
+        how = Sweep(schema=self._schema, config=config)
+        return Sweeper(self._services, self._identity, how, SweepEvents.of(self._hooks))
 
     def _engine(
         self, hooks: Hooks, *, ahead: LocalQueueTeller | None = None, collect_errors: bool = False
@@ -381,7 +381,9 @@ class Worker:
             sync_utils=self._sync_utils,
             claims_are_row_locks=options.claim_mode == "transaction",
         )
-        rules = claim_rules(options, self._schema, self._identity, by_index=self._has_queue_index)
+        rules = claim_rules(
+            options, self._schema, self._identity, by_index=self._opened.has_queue_index
+        )
         return Engine(
             options,
             rules,

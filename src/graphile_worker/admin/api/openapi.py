@@ -143,7 +143,7 @@ def _query(schema: Mapping[str, Any], components: Mapping[str, Any]) -> list[dic
 def _path_schema(name: str) -> dict[str, Any]:
     if name == "id":
         return {"type": "string", "pattern": "^[0-9a-f]{1,19}$"}
-    return {"type": "string", "minLength": 1, "maxLength": 128}
+    return {"type": "string", "minLength": 1}
 
 
 def _key_schema() -> dict[str, Any]:

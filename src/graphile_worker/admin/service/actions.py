@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import assert_never
 
-from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.operations import changing
 from graphile_worker.client.operations.changing import ChangedJobs, Changes
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.jobs.job import Job

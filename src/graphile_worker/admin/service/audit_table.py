@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from graphile_worker.admin.service.sessions import Sessions
-from graphile_worker.client.operation import Operation, ask, perform
 from graphile_worker.client.operations import side_tables
+from graphile_worker.database.operation import Operation, ask, perform
 from graphile_worker.database.schema import Schema
 from graphile_worker.queries.audit import (
     AUDIT,

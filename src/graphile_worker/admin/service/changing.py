@@ -15,7 +15,6 @@ from graphile_worker.admin.service.filters import JobFilter
 from graphile_worker.admin.service.fleet import is_pause
 from graphile_worker.admin.service.reading import Reading
 from graphile_worker.admin.service.sessions import Sessions
-from graphile_worker.client.operation import perform
 from graphile_worker.client.operations.adding import add_one
 from graphile_worker.client.operations.changing import force_unlock, remove
 from graphile_worker.client.operations.cleaning import CleanupTask
@@ -23,6 +22,7 @@ from graphile_worker.client.operations.pausing import ResumedQueue
 from graphile_worker.client.setup import Setup
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
+from graphile_worker.database.operation import perform
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.jobs.job import Job

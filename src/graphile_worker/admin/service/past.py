@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 
 from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.service.sessions import Sessions
-from graphile_worker.client.operation import Operation, perform
 from graphile_worker.client.operations import history
 from graphile_worker.client.operations.history import HistoryStatus, Period, SamplePoint, TaskWork
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, perform
 from graphile_worker.queries.history import JobRun
 
 T = TypeVar("T")

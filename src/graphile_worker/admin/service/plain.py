@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from graphile_worker.admin.service.sessions import LONG_SECONDS, Sessions
-from graphile_worker.client.operation import Operation, ask, perform
 from graphile_worker.client.operations import looking
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask, perform
 from graphile_worker.jobs.job import Job
 from graphile_worker.queries import admin_jobs, manage_jobs, overview
 from graphile_worker.queries.manage_jobs import Stats

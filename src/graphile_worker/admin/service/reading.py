@@ -29,11 +29,11 @@ from graphile_worker.admin.service.samples import Sampled
 from graphile_worker.admin.service.sampling import read_figures, read_pulse
 from graphile_worker.admin.service.sessions import LONG_SECONDS, PAGE_SECONDS, Sessions
 from graphile_worker.admin.service.suggestions import suggestions
-from graphile_worker.client.operation import perform
 from graphile_worker.client.operations import pausing
 from graphile_worker.client.operations.pausing import Paused
 from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
+from graphile_worker.database.operation import perform
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.migrations.state import read_state

@@ -2,5 +2,5 @@
 
 An operation is a generator: it yields statements, gets their results sent in, and returns the
 answer. It does no I/O, so the same one runs over every driver, with or without an event loop:
-`client.operation` has the two loops that do the sending.
+`database.operation` has the two loops that do the sending.
 """

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphile_worker.client.bulk import Names, check_stored, match, waves
-from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.database.statement import Row, Statement
 from graphile_worker.errors import DatabaseError, JobNotAddedError
 from graphile_worker.hooks.scheduling import around_adding
@@ -48,9 +48,11 @@ def _add_one(setup: Setup, job: NewJob) -> Operation[Job]:
     return added
 
 
-def add_many(setup: Setup, new: Iterable[NewJob]) -> Operation[list[Job]]:
-    """Add jobs and answer with them, in the order given; no jobs, no statement."""
-    prepared = setup.prepared(new)
+def add_many(setup: Setup, prepared: Sequence[NewJob]) -> Operation[list[Job]]:
+    """Add jobs that `setup` has prepared, and answer with them, in the order given.
+
+    No jobs, no statement.
+    """
     if not prepared:
         return []
     with around_adding(setup.hooks, "add_jobs", prepared) as jobs:

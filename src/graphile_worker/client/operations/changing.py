@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.job import Job

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
-from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.operations import side_tables
 from graphile_worker.client.operations.pausing import FEATURE as PAUSE
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.history.flow import Flow, flow

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.operations.changing import checked_text, is_storable
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.payloads.shapes import is_list, is_mapping

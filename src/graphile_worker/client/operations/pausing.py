@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from graphile_worker.client.operation import Operation, ask
 from graphile_worker.client.operations import side_tables
 from graphile_worker.client.operations.changing import checked_text
 from graphile_worker.client.setup import Setup
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.spec import JobSpec, check_identifier
 from graphile_worker.queries import pauses as queries

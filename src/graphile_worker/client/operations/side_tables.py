@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from graphile_worker.client.operation import Operation, ask
+from graphile_worker.database.operation import Operation, ask
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries import side_tables as queries
