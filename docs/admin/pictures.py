@@ -79,6 +79,10 @@ select 'minute', date_trunc('minute', now()) - n * interval '1 minute', task, 90
 from generate_series(1, 60) as n,
   (values ('send_email', 2, 0), ('sync_crm', 12, 3), ('charge_card', 160, 1))
     as tasks (task, failed, shift);
+insert into graphile_worker._gwx_rollup
+select 'hour', date_trunc('hour', now()) - n * interval '1 hour', 'send_email',
+  5000 + 2000 * sin(n / 4.0), 60, 2, 1800, 900, spread(14 + n % 2), spread(11)
+from generate_series(0, 23) as n;
 """
 SPREAD = """
 create function pg_temp.spread(middle integer) returns bigint[] language sql as $$

@@ -10,6 +10,7 @@ from html import unescape
 from urllib.parse import urljoin, urlsplit
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from support.admin_site import Door, browsing, fill
@@ -25,6 +26,7 @@ def links(url: str, page: str) -> set[str]:
     return {urljoin(url, unescape(link)).partition("#")[0] for link in found if link}
 
 
+@pytest.mark.full
 async def test_every_link_of_a_mounted_application_leads_somewhere(gw_database: str) -> None:
     async with sql(gw_database) as connection:
         await fill(connection)

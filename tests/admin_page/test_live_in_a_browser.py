@@ -335,7 +335,7 @@ async def test_keys_lead_everywhere_and_never_while_typing(gw_database: str) -> 
         await page.keyboard.press("j")
         await page.keyboard.press("j")
         await page.keyboard.press("x")
-        await expect(page.locator("[data-picked]")).to_have_text("1 selected")
+        await expect(page.locator("[data-count]")).to_have_text("1 selected")
         await page.keyboard.press("?")
         await expect(page.locator("dialog")).to_contain_text("Keyboard")
         await page.keyboard.press("Escape")

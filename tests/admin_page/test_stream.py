@@ -11,6 +11,7 @@ import time
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 from support.admin_site import serving
 from support.running import sql, until
 
@@ -108,6 +109,7 @@ uvicorn.run(app, port=int(sys.argv[2]), log_level="error")
 """
 
 
+@pytest.mark.full
 async def test_uvicorn_ends_at_once_on_its_signal_while_pages_are_open(
     gw_database: str, unused_tcp_port: int
 ) -> None:

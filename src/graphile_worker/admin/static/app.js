@@ -251,7 +251,8 @@ document.addEventListener("submit", (event) => {
     for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
   } else if (event.submitter?.hasAttribute("data-dialog")) {
     event.preventDefault();
-    const url = new URL(event.submitter.formAction || form.action);
+    const to = event.submitter.getAttribute("formaction") ?? form.getAttribute("action");
+    const url = new URL(to, location.href);
     url.search = new URLSearchParams(new FormData(form, event.submitter));
     open(url);
   }
@@ -290,7 +291,7 @@ document.addEventListener("change", ({ target }) => {
 function mark() {
   const picked = $$("[data-pick]:checked");
   $$("[data-pick]").forEach((box) => box.closest("tr").classList.toggle("picked", box.checked));
-  $$("[data-picked]").forEach((label) => (label.textContent = texts.picked.replace("{n}", picked.length)));
+  $$("[data-count]").forEach((label) => (label.textContent = texts.picked.replace("{n}", picked.length)));
   const all = $("[data-pick-all]");
   if (all) all.indeterminate = picked.length > 0 && picked.length < $$("[data-pick]").length;
   if (all && !picked.length) all.checked = false;
