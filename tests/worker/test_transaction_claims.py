@@ -12,6 +12,10 @@ from support.running import running, sql, until
 
 from graphile_worker import (
     ConfigurationError,
+    HookRegistry,
+    JobComplete,
+    JobFail,
+    JobPermanentlyFail,
     JobSpec,
     LocalQueueConfig,
     Snooze,
@@ -236,6 +240,60 @@ async def test_a_job_that_a_shutdown_interrupts_keeps_its_attempts(gw_database: 
             "select attempts, locked_by, run_at > now() as later from graphile_worker._private_jobs"
         )
     assert tuple(row) == (0, None, True)
+
+
+async def test_events_tell_the_end_of_each_job_once(
+    gw_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of those that are locked in the usual way before they end."""
+    monkeypatch.setattr(transaction_claimer, "OLDEST", 0.05)
+    told: list[tuple[str, str]] = []
+    may_end = asyncio.Event()
+
+    @task()
+    async def work(what: str) -> None:
+        if what == "long":
+            await may_end.wait()
+        elif what == "bad":
+            raise ValueError(what)
+
+    hooks = HookRegistry()
+    for kind in (JobComplete, JobFail, JobPermanentlyFail):
+
+        def tell(event: JobComplete | JobFail | JobPermanentlyFail) -> None:
+            told.append((type(event).__name__, event.job.payload))
+
+        hooks.on(kind, tell)
+    async with (
+        sql(gw_database) as connection,
+        running(gw_database, tasks=[work], hooks=hooks, **MODE) as worker,
+    ):
+        utils = worker.create_utils()
+        await utils.add_jobs([work.job(what) for what in ("good", "bad", "long")])
+        await utils.add_job(work, "bad", JobSpec(max_attempts=1))
+
+        async def all_but_one() -> bool:
+            return len(told) == 3
+
+        await until(all_but_one)
+        locked = "select count(*) from graphile_worker._private_jobs where locked_by is not null"
+
+        async def is_locked() -> bool:
+            return await connection.fetchval(locked) == 1
+
+        await until(is_locked)
+        may_end.set()
+
+        async def all_told() -> bool:
+            return len(told) == 4
+
+        await until(all_told)
+    assert sorted(told) == [
+        ("JobComplete", "good"),
+        ("JobComplete", "long"),
+        ("JobFail", "bad"),
+        ("JobPermanentlyFail", "bad"),
+    ]
 
 
 async def test_jobs_of_named_queues_are_left_to_others(gw_database: str) -> None:

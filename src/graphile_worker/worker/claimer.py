@@ -88,6 +88,11 @@ class Claimer:
         """Whether a job that runs is locked for us, as far as we know: each is."""
         return True
 
+    @staticmethod
+    def as_taken(job: ClaimedJob) -> ClaimedJob:
+        """The job that `take` was given, by what `release` was given: the same."""
+        return job
+
     async def run(self) -> None:
         """Claim until the worker drains, through any outage of the database.
 
@@ -157,6 +162,10 @@ class Claimer:
         await self._lost_claims.give_back()
         await self._plans.renew_if_old()
         started = time.monotonic()
+        if not self._task_ids.ids:
+            # Everything is paused; to find that out, a claim would read all jobs that are due.
+            self.answered_at, self.is_answered = started, True
+            return []
         look = self._look(started)
         try:
             jobs = await self._connection.run(self._statement(limit, look))

@@ -360,6 +360,7 @@ class Engine:
         self._wakeup()
 
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
+        job = self.claimer.as_taken(job)
         self.claimer.room_made()
         if outcome is RETURNED and self.local_queue is not None:
             self.local_queue.returned(lost=lost)

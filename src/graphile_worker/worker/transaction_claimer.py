@@ -71,6 +71,8 @@ class TransactionClaimer:
         # By the identity of the claim, until the job has ended.
         self._batches: dict[int, RowLockBatch] = {}
         self._locked: dict[int, ClaimedJob] = {}
+        # By the identity of a job as it is released, until it is.
+        self._taken_as: dict[int, ClaimedJob] = {}
         self._asking = asyncio.Lock()
         self._waits_for_room = False
         self.is_answered = False
@@ -91,6 +93,10 @@ class TransactionClaimer:
         batch = self._batches.get(id(job))
         return batch is None or batch.state is not State.LOST
 
+    def as_taken(self, job: ClaimedJob) -> ClaimedJob:
+        """The job that `take` was given, by what `release` was given; to be asked once."""
+        return self._taken_as.pop(id(job), job)
+
     def put(self, job: ClaimedJob, outcome: Outcome) -> None:
         """A job has ended."""
         batch = self._batches.pop(id(job), None)
@@ -99,7 +105,7 @@ class TransactionClaimer:
             return
         batch.end(job, outcome)
         if batch.state is State.COMMITTED:
-            self._release(self._locked.pop(id(job)), outcome)
+            self._release_locked(job, self._locked.pop(id(job)), outcome)
         elif batch.state is State.LOST:
             self._on_released(job, outcome, lost=True)
 
@@ -195,7 +201,8 @@ class TransactionClaimer:
         started = time.monotonic()
         try:
             await connection.run(BEGIN)
-            jobs = await connection.run(statement)
+            # With everything paused, a claim would read all jobs that are due.
+            jobs = await connection.run(statement) if self._task_ids.ids else []
         except BaseException:
             await connection.aclose()
             raise
@@ -236,7 +243,7 @@ class TransactionClaimer:
         for job, outcome in batch.ended():
             if job.id in locked:
                 self._locked.pop(id(job), None)
-                self._release(job._replace(locked_at=locked[job.id]), outcome)
+                self._release_locked(job, job._replace(locked_at=locked[job.id]), outcome)
             else:
                 self._on_released(job, outcome, lost=False)
 
@@ -256,6 +263,10 @@ class TransactionClaimer:
             )
         await connection.run(COMMIT)
         return locked
+
+    def _release_locked(self, job: ClaimedJob, locked: ClaimedJob, outcome: Outcome) -> None:
+        self._taken_as[id(locked)] = job
+        self._release(locked, outcome)
 
     def _lose(self, batch: RowLockBatch) -> None:
         batch.state = State.LOST
