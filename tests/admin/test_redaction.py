@@ -85,6 +85,10 @@ def test_indented_as_people_read_it() -> None:
         ("no: password=hunter2", f"no: password={HIDDEN}"),
         ("a=b=c token=hunter2", f"a=b=c token={HIDDEN}"),
         ("unexpected token at line 3", "unexpected token at line 3"),
+        ("CardDeclined: insufficient funds", "CardDeclined: insufficient funds"),
+        ("AuthError: no such user", "AuthError: no such user"),
+        ("TokenExpired: abc", f"TokenExpired: {HIDDEN}"),
+        ("CardNumber: 4111", f"CardNumber: {HIDDEN}"),
     ],
 )
 def test_errors(text: str, shown: str) -> None:

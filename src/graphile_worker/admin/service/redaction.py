@@ -20,6 +20,22 @@ WORDS: Final = frozenset(
 )
 """Names that hide a value where they are a whole word of its key: `card_number`, not `discard`."""
 
+_FAULTS: Final = frozenset(
+    {
+        "declined",
+        "denied",
+        "error",
+        "exception",
+        "exceeded",
+        "expired",
+        "failed",
+        "failure",
+        "fault",
+    }
+    | {"found", "invalid", "mismatch", "missing", "refused", "rejected", "required", "timeout"}
+)
+"""What the names of errors end with: `CardDeclined: insufficient funds` hides nothing."""
+
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\s+|"', re.DOTALL)
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LOGIN: Final = re.compile(r"(://[^\s:/@]{0,200}:)[^\s@/]{1,500}@")
@@ -66,7 +82,9 @@ class Redactor:
         squeezed = _squeezed(key)
         if any(name in squeezed for name in self._secrets):
             return True
-        words = {word.lower() for word in _WORD.findall(key)}
+        words = [word.lower() for word in _WORD.findall(key)]
+        if key[:1].isupper() and words[-1:] and words[-1] in _FAULTS:
+            return False
         return any(word in WORDS or word.removesuffix("s") in WORDS for word in words)
 
     def json(self, text: str, *, chars: int | None = None, indent: bool = False) -> Shown:
