@@ -109,8 +109,7 @@ class Slots:
         return LocalQueue(
             config,
             concurrency=1,
-            free=lambda: self.free,
-            start=self.start,
+            slots=self,
             give_back=self.give_back,
             on_room=lambda: None,
         )
