@@ -302,6 +302,7 @@ async def test_a_worker_that_does_not_say_what_it_knows_may_know_everything(look
     assert "; 1 did not say how many" in found["connections"].message
 
 
+@pytest.mark.full
 async def test_dead_rows_that_nobody_removes(look, postgres):
     await postgres.execute(
         ALIVE + "insert into graphile_worker._private_jobs (task_id) "

@@ -14,7 +14,7 @@ from support.running import sql
 from graphile_worker import WorkerOptions, task
 
 
-@pytest.mark.parametrize("how", ["black hole", "gone"])
+@pytest.mark.parametrize("how", [pytest.param("black hole", marks=pytest.mark.full), "gone"])
 async def test_stopping_is_bounded_while_the_database_is_away(
     gw_database: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
