@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -268,6 +271,48 @@ async def test_export_has_every_job_on_a_line(gw_database: str) -> None:
     assert [line["id"] for line in lines] == list(range(1_200, 0, -1))
     assert lines[0]["payload"] == {"n": 1, "password": "[redacted]"}
     assert len(some.text.splitlines()) == 7
+
+
+async def test_a_payload_of_several_lines_is_exported_on_one(gw_database: str) -> None:
+    await add(gw_database, what="""'t', E'{"n":\\r\\n 1.10}'""")
+    async with admin(gw_database) as client:
+        [line] = (await client.get(f"{V1}/export.ndjson")).content.splitlines()
+    assert b'"payload":{"n":   1.10}' in line
+
+
+async def test_export_as_csv_has_every_job_in_a_row_and_no_secrets(gw_database: str) -> None:
+    await add(gw_database, 1_200, """'t', '{"n": "a,b", "password": "x"}'""")
+    async with admin(gw_database) as client:
+        answer = await client.get(f"{V1}/export.csv")
+        none = await client.get(f"{V1}/export.csv", params={"task": "other"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert 'filename="jobs.csv"' in answer.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [int(row["id"]) for row in rows] == list(range(1_200, 0, -1))
+    assert (rows[0]["task"], rows[0]["state"], rows[0]["queue"]) == ("t", "ready", "")
+    assert json.loads(rows[0]["payload"]) == {"n": "a,b", "password": "[redacted]"}
+    assert datetime.fromisoformat(rows[0]["run_at"]).tzinfo is not None
+    assert none.text.splitlines() == answer.text.splitlines()[:1]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+async def test_no_text_is_a_formula_in_a_spreadsheet(gw_database: str, start: str) -> None:
+    name = f"{start}HYPERLINK(0)"
+    async with sql(gw_database) as connection:
+        await connection.execute(
+            "select graphile_worker.add_job($1, '-1', $1, job_key := $1, priority := -3,"
+            " flags := array[$1])",
+            name,
+        )
+        await connection.execute(
+            "update graphile_worker._private_jobs set last_error = $1, locked_by = $1", name
+        )
+    async with admin(gw_database) as client:
+        text = (await client.get(f"{V1}/export.csv")).text
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    texts = {row[column] for column in ("task", "queue", "key", "error", "locked_by", "flags")}
+    assert texts == {f"'{name}"}
+    assert (row["payload"], row["priority"]) == ("'-1", "-3")
 
 
 async def test_crons_are_shown_and_run_by_hand(gw_database: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 from typing import Any
 
 import httpx
@@ -46,6 +48,7 @@ NEEDS: dict[tuple[str, str], set[str]] = {
     ("GET", f"{V1}/jobs/1/payload"): {"view_payload"},
     ("GET", f"{V1}/audit"): {"audit"},
     ("GET", f"{V1}/export.ndjson"): {"export"},
+    ("GET", f"{V1}/export.csv"): {"export"},
     ("POST", f"{V1}/jobs"): {"enqueue"},
     ("POST", f"{V1}/jobs/actions"): ANY_ACTION,
     ("POST", f"{V1}/jobs/preview"): ANY_ACTION,
@@ -199,6 +202,8 @@ async def test_who_may_not_see_payloads_neither_sees_nor_searches_them(gw_databa
             answer = await client.get(path)
             assert answer.status_code == 200
             assert answer.json()["payload"] is None, path
+        table = (await client.get(f"{V1}/export.csv")).text
+        assert [row["payload"] for row in csv.DictReader(io.StringIO(table))] == [""]
 
 
 async def test_secrets_are_revealed_to_those_who_may_and_it_is_written_down(

@@ -313,6 +313,35 @@ async def test_what_was_left_alone_stays_said_and_a_dialog_gives_its_focus_back(
         assert [text for text in complaints.found if "400" not in text] == []
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "jobs.test"], ids=["secure", "plain HTTP"])
+async def test_the_ids_of_a_selection_are_copied(gw_database: str, host: str) -> None:
+    async with (
+        sql(gw_database) as connection,
+        serving(gw_database) as (base, _door, _made),
+        # A browser trusts this machine without HTTPS, but no other name.
+        browser("--host-resolver-rules=MAP jobs.test 127.0.0.1") as chromium,
+        opened(chromium) as (page, complaints),
+    ):
+        await connection.execute("select graphile_worker.add_job('t') from generate_series(1, 3)")
+        await page.goto(base.replace("127.0.0.1", host) + "jobs")
+        await page.wait_for_selector("html[data-script=on]")
+        has_clipboard = await page.evaluate("navigator.clipboard !== undefined")
+        assert has_clipboard == (host == "127.0.0.1")
+        button = page.get_by_role("button", name="Copy ids")
+        await expect(button).to_be_hidden()
+        for job in (1, 3):
+            await page.locator(f"#job-{job} [data-pick]").check()
+        await button.click()
+        await expect(page.get_by_role("button", name="Copied")).to_be_focused()
+        await expect(button).to_be_visible()
+        await page.evaluate("document.body.append(document.createElement('textarea'))")
+        await page.locator("body > textarea").focus()
+        await page.keyboard.press("Control+V")
+        await expect(page.locator("body > textarea")).to_have_value("3\n1")
+        # That one is a header which counts for nothing without HTTPS.
+        assert [text for text in complaints.found if "Opener-Policy" not in text] == []
+
+
 async def test_keys_lead_everywhere_and_never_while_typing(gw_database: str) -> None:
     async with (
         sql(gw_database) as connection,

@@ -26,6 +26,11 @@ SHOWN = "postgres://me:***@127.0.0.1:1/x"
         (["list", "--database-url", "embedded:"], ()),
         (["add", "t", "--payload", '{"to": "ada@example.com"}'], ()),
         (["list", URL], ()),
+        (["admin", "--password", "hunter2"], ("--password",)),
+        (["admin", "--password=hunter2", "--bearer-token", "x"], ("--password", "--bearer-token")),
+        (["admin", "--header-token=hunter2"], ("--header-token",)),
+        (["admin", "--header-token=", "--password", ""], ()),
+        (["admin", "--password"], ()),
     ],
 )
 def test_who_gives_one_is_warned(arguments, options):
@@ -57,6 +62,26 @@ def test_a_misplaced_one_is_hidden_in_errors(here, arguments):
 def test_the_rest_of_the_string_is_still_told(here):
     ended = here("list", URL)
     assert f"Got unexpected extra argument ({SHOWN})" in ended.err
+
+
+@pytest.mark.parametrize("option", ["--password", "--bearer-token", "--header-token"])
+def test_a_secret_of_the_admin_page_is_warned_about_and_hidden(here, option):
+    for given in ([option, SECRET], [f"{option}={SECRET}"]):
+        for elsewhere in ([SECRET], ["--listen", SECRET], ["--auth", SECRET]):
+            ended = here("admin", *given, *elsewhere)
+            warning, _, error = ended.err.partition("\n")
+            variable = f"GRAPHILE_WORKER_ADMIN_{option[2:].upper().replace('-', '_')}"
+            assert f"the secret in {option} can be read" in warning
+            assert warning.endswith(f"give it in {variable}")
+            assert "***" in error
+            assert "hunter2" not in ended.err + ended.out
+
+
+def test_a_short_secret_hides_no_words(here):
+    ended = here("admin", "--password", "mi", "--auth", "none", "--listen", "0.0.0.0:0")
+    assert "Usage: graphile-worker admin " in ended.err
+    ended = here("admin", "--listen", "--password=mi")
+    assert "--password=***" in ended.err
 
 
 def test_a_password_that_is_a_name_is_no_secret_elsewhere(here):

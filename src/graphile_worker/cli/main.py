@@ -24,6 +24,9 @@ DEBUG: Final = "GRAPHILE_WORKER_DEBUG"
 SUPERVISED: Final = "GRAPHILE_WORKER_SUPERVISED"
 """Set where `run --processes` started this: then it has said already what there is to say."""
 
+_SIGNS: Final = ("@", "password", "-token")
+"""Where none of them is, no argument holds a secret: most commands need not look closer."""
+
 Hide: TypeAlias = Callable[[str], str]
 """Takes the secrets of the command line out of a text."""
 
@@ -61,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _warned_of(arguments: Sequence[str], *, as_json: bool) -> Hide:
     """Warn of a password among the arguments, and answer with what hides it."""
-    if not any("@" in argument or "password" in argument.lower() for argument in arguments):
+    if not any(sign in argument.lower() for argument in arguments for sign in _SIGNS):
         return str
     from graphile_worker.cli.output import warn  # noqa: PLC0415 (only here)
     from graphile_worker.cli.secrets_given import SecretsGiven  # noqa: PLC0415

@@ -9,7 +9,17 @@ from typing import Final
 
 from graphile_worker.drivers.redact import HIDDEN, redact
 
-_OPTIONS: Final = ("--database-url", "--direct-database-url")
+_URLS: Final = dict.fromkeys(
+    ("--database-url", "--direct-database-url"), "DATABASE_URL or a pass file"
+)
+_SECRETS: Final = {
+    "--password": "GRAPHILE_WORKER_ADMIN_PASSWORD",
+    "--bearer-token": "GRAPHILE_WORKER_ADMIN_BEARER_TOKEN",
+    "--header-token": "GRAPHILE_WORKER_ADMIN_HEADER_TOKEN",
+}
+"""Options whose whole value is a secret."""
+_INSTEAD: Final = {**_URLS, **_SECRETS}
+"""Option → where its secret is better given."""
 _URL: Final = re.compile(r"[a-z][\w+.-]*://[^/\s:]*:(.*)@", re.IGNORECASE)
 _KEYWORD: Final = re.compile(r"\b(?:ssl)?password\s*=", re.IGNORECASE)
 _SHORTEST: Final = 4
@@ -18,12 +28,12 @@ _SHORTEST: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class SecretsGiven:
-    """Connection strings with a password that stand on the command line."""
+    """Connection strings with a password, and secrets of the admin page, on the command line."""
 
     options: tuple[str, ...]
-    """Options that such a string was given to."""
+    """Options that one was given to."""
     replacements: Mapping[str, str]
-    """Such strings, misplaced ones too, and their passwords: what to show instead."""
+    """Such strings, misplaced ones too, their passwords, and secrets: what to show instead."""
 
     @classmethod
     def among(cls, arguments: Sequence[str]) -> SecretsGiven:
@@ -32,9 +42,15 @@ class SecretsGiven:
         found: dict[str, str] = {}
         for before, argument in zip(["", *arguments], arguments, strict=False):
             option, _, value = argument.partition("=")
-            if option not in _OPTIONS:
+            if option not in _INSTEAD:
                 option, value = before, argument
-            is_given = option in _OPTIONS and redact(value) != value
+            if option in _SECRETS and value:
+                options.append(option)
+                found[f"{option}={value}"] = f"{option}={HIDDEN}"
+                if len(value) >= _SHORTEST:
+                    found[value] = HIDDEN
+                continue
+            is_given = option in _URLS and redact(value) != value
             if is_given:
                 options.append(option)
             if is_given or _URL.search(argument) or _KEYWORD.search(argument):
@@ -47,9 +63,11 @@ class SecretsGiven:
         """What to say to who gave a password; None where nobody did."""
         if not self.options:
             return None
+        instead = dict.fromkeys(_INSTEAD[option] for option in self.options)
+        what = "password" if _SECRETS.keys().isdisjoint(self.options) else "secret"
         return (
-            f"the password in {' and '.join(self.options)} can be read by everybody who lists the "
-            "processes of this machine; give it in DATABASE_URL or a pass file"
+            f"the {what} in {' and '.join(self.options)} can be read by everybody who lists the "
+            f"processes of this machine; give it in {', and in '.join(instead)}"
         )
 
     def hide(self, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from graphile_worker.admin.api import shapes
 from graphile_worker.admin.parts import Parts
 from graphile_worker.admin.service.audit import AuditPage
 from graphile_worker.admin.service.crons import CronEntry
+from graphile_worker.admin.service.exporting import CSV, NDJSON, ExportForm
 from graphile_worker.admin.service.failures import Failures
 from graphile_worker.admin.service.filters import JobFilter, filter_of, parse_filter
 from graphile_worker.admin.service.groups import TaskCounts
@@ -25,7 +26,6 @@ from graphile_worker.admin.web.endpoint import Described, Endpoint, require
 from graphile_worker.admin.web.permissions import Identity
 from graphile_worker.admin.web.problems import missing
 from graphile_worker.admin.web.requests import converted, json_answer, query_of
-from graphile_worker.queries.admin_jobs import JobRow
 from graphile_worker.queries.history import JobRun
 from graphile_worker.runtime.version import VERSION
 
@@ -103,18 +103,8 @@ class Looking:
                 query=shapes.SuggestQuery,
                 answers=list[str],
             ),
-            Endpoint(
-                method="GET",
-                path="/api/v1/export.ndjson",
-                call=self._export,
-                needs=("export",),
-                is_stream=True,
-                described=Described(
-                    summary="All jobs of a filter, one a line",
-                    query=shapes.ExportQuery,
-                    media_type="application/x-ndjson",
-                ),
-            ),
+            self._export(NDJSON, "All jobs of a filter, one a line"),
+            self._export(CSV, "All jobs of a filter, for a spreadsheet"),
         ]
 
     async def _status(self, request: Request, identity: Identity) -> Response:
@@ -258,20 +248,25 @@ class Looking:
         query = query_of(request, shapes.SuggestQuery)
         return json_answer(await self._reading.suggest(query.field, query.q))
 
-    async def _export(self, request: Request, identity: Identity) -> Response:
-        query = query_of(request, shapes.ExportQuery)
-        wanted = filter_from(query, identity, self._reading.redactor)
-        shows = "view_payload" in identity.permissions
-        await self._parts.audit.tell(identity.name, "export", {"filter": wanted.fields})
-        return StreamingResponse(
-            self._lines(wanted, query.limit, shows=shows),
-            media_type="application/x-ndjson",
-            headers={"Content-Disposition": 'attachment; filename="jobs.ndjson"'},
-        )
+    def _export(self, form: ExportForm, summary: str) -> Endpoint:
+        async def call(request: Request, identity: Identity) -> Response:
+            query = query_of(request, shapes.ExportQuery)
+            wanted = filter_from(query, identity, self._reading.redactor)
+            await self._parts.audit.tell(identity.name, "export", {"filter": wanted.fields})
+            chunks = self._reading.export(wanted, most=query.limit)
+            file = form.file(chunks, shows="view_payload" in identity.permissions)
+            return StreamingResponse(file, media_type=form.media_type, headers=form.headers)
 
-    async def _lines(self, wanted: JobFilter, limit: int, *, shows: bool) -> AsyncIterator[bytes]:
-        async for rows in self._reading.export(wanted, most=limit):
-            yield b"".join(line_of(row, shows=shows) for row in rows)
+        return Endpoint(
+            method="GET",
+            path=f"/api/v1/export.{form.name}",
+            call=call,
+            needs=("export",),
+            is_stream=True,
+            described=Described(
+                summary=summary, query=shapes.ExportQuery, media_type=form.media_type
+            ),
+        )
 
     async def _revealing(self, identity: Identity, job_id: int, *, reveal: bool) -> None:
         """Secrets are shown to those who may see them, and it is written down first."""
@@ -323,14 +318,6 @@ def without_payload(details: JobDetails) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(details)
     found["payload"] = None
     return found
-
-
-def line_of(row: JobRow, *, shows: bool) -> bytes:
-    """A line of an export; a payload of more than 64 KB is null."""
-    found: dict[str, Any] = msgspec.to_builtins(row)
-    payload = row.payload if shows else None
-    found["payload"] = None if payload is None else msgspec.Raw(payload.encode())
-    return msgspec.json.encode(found) + b"\n"
 
 
 def _gone(job_id: int) -> Exception:

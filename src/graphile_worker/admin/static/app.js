@@ -298,7 +298,7 @@ function mark() {
 }
 async function copy(button) {
   const from = button.dataset.copy;
-  const text = from ? $(from).textContent : await (await fetch(button.href)).text();
+  const text = from ? $$(from).map((one) => one.value ?? one.textContent).join("\n") : await (await fetch(button.href)).text();
   try {
     await navigator.clipboard.writeText(text);
   } catch { // plain HTTP: the old way
@@ -310,7 +310,7 @@ async function copy(button) {
     area.remove();
     button.focus();
   }
-  const label = button.textContent;
+  const label = (button.dataset.label ??= button.textContent); // clicked twice, it says "Copied"
   button.textContent = texts.copied;
   setTimeout(() => (button.textContent = label), 1500);
 }
