@@ -207,8 +207,9 @@ async def kill_and_count(supervised, database: str, *, processes: int, count: in
         twice = await connection.fetchval(
             "select count(*) from (select from done group by number having count(*) > 1) as twice"
         )
-    # What the killed process had claimed may have run twice; those that drained lost nothing.
-    assert len(locked) <= 8
+    # What the killed process had claimed may have run twice; those that drained lost nothing. It
+    # held as many as it has slots, and as many whose ends were on their way to the database.
+    assert len(locked) <= 16
     assert twice <= 16
 
 

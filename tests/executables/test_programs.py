@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.eventually import eventually
 from support.running import running, until
 
 from graphile_worker import ConfigurationError, JobSpec, WorkerOptions
 from graphile_worker.executables.folder import tasks_in
-from graphile_worker.executables.program import LONGEST_LINE, LONGEST_TAIL
+from graphile_worker.executables.program import LONGEST_LINE, LONGEST_TAIL, run_program
+from graphile_worker.executables.warden import Warden
+from graphile_worker.testing import context
 
 
 @pytest.fixture
@@ -93,7 +96,8 @@ async def test_payload_and_environment_are_those_of_node(gw_database, write, tmp
     lines = dict(line.split("=", 1) for line in read(f"{out}.env").splitlines())
     assert read(f"{out}.cwd").strip() == str(Path.cwd())
     told = {name: value for name, value in lines.items() if name.startswith("GRAPHILE_WORKER_")}
-    told.pop("GRAPHILE_WORKER_TEST_DATABASE_URL", None)
+    for name in ("GRAPHILE_WORKER_TEST_DATABASE_URL", "GRAPHILE_WORKER_NO_SKIPS"):
+        told.pop(name, None)
     assert told == {
         "GRAPHILE_WORKER_PAYLOAD_FORMAT": "json",
         "GRAPHILE_WORKER_TASK_IDENTIFIER": "program",
@@ -202,3 +206,21 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+async def test_a_program_that_is_just_being_started_is_ended_with_all_that_it_started(
+    write, tmp_path
+):
+    """asyncio has not told us of it yet, and would end the program alone."""
+    pids = tmp_path / "pids"
+    program = write(
+        "program", f"#!/bin/sh\nsleep 60 &\necho $$ $! >{pids}.new\nmv {pids}.new {pids}\nwait\n"
+    )
+    run = asyncio.create_task(run_program(program, context(), Warden()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # the program is started, in the thread of the loop
+    eventually(pids.exists)  # while the loop stands still
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await until(lambda: asyncio.to_thread(all_gone, pids.read_text().split()))

@@ -46,14 +46,8 @@ async def run_program(program: Path, ctx: WorkerContext, warden: Warden) -> None
         ProgramFailedError: it did not end with exit code 0; with what it printed last on standard
             error.
     """
-    loop = asyncio.get_running_loop()
     try:
-        transport, run = await loop.subprocess_exec(
-            lambda: _Run(ctx),
-            program,
-            env={**os.environ, **job_environment(ctx.job)},
-            start_new_session=True,
-        )
+        transport, run = await _start(program, ctx)
     except OSError as error:
         raise ProgramFailedError(f"cannot start {program}: {error.strerror}") from error
     try:
@@ -84,6 +78,30 @@ def job_environment(job: Job) -> dict[str, str]:
         .replace("+00:00", "Z"),
     }
     return {f"GRAPHILE_WORKER_{name}": value for name, value in about.items() if value is not None}
+
+
+async def _start(program: Path, ctx: WorkerContext) -> tuple[asyncio.SubprocessTransport, _Run]:
+    """The program, in a process group of its own; ended again where this is cancelled meanwhile.
+
+    asyncio would then kill the program alone, and leave what it has started by that time.
+    """
+    loop = asyncio.get_running_loop()
+    starting = asyncio.ensure_future(
+        loop.subprocess_exec(
+            lambda: _Run(ctx),
+            program,
+            env={**os.environ, **job_environment(ctx.job)},
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            transport, run = await starting
+            await _end(transport, run)
+            transport.close()
+        raise
 
 
 def _send(transport: asyncio.SubprocessTransport, job: Job) -> None:

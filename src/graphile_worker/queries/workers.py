@@ -57,6 +57,12 @@ def deregister_worker(schema: Schema, worker_id: str) -> Statement[None]:
     return Statement("deregister_worker", load("deregister_worker", schema), (worker_id,), nothing)
 
 
+def limit_idle_time(schema: Schema, milliseconds: int) -> Statement[None]:
+    """Bound the time between two statements of this transaction; 0 is no bound."""
+    args = (f"{milliseconds}ms",)
+    return Statement("limit_idle_time", load("limit_idle_time", schema), args, nothing)
+
+
 def lock_sweep(schema: Schema) -> Statement[bool]:
     """Become the one who sweeps in this transaction; False when somebody else does."""
     return Statement("lock_sweep", load("lock_sweep", schema), (), _flag)

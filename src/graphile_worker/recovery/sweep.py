@@ -18,6 +18,7 @@ from graphile_worker.queries.workers import (
     ToldJob,
     find_dead_workers,
     forget_workers,
+    limit_idle_time,
     lock_sweep,
     locked_jobs_of,
     recover_jobs,
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 BY_HAND: Final = "worker_utils"
 """Who sweeps where no worker does."""
 
+_IDLE_MILLISECONDS: Final = 5_000
+"""A sweeper that is stopped in the middle must not keep all others from sweeping."""
 _LOCK_WAIT_MILLISECONDS: Final = 2_000
 """Rows of jobs that others have locked are passed over anyway; this is for those of workers."""
 
@@ -150,6 +153,8 @@ def begin(sweep: Sweep, *, with_jobs: bool) -> Operation[Found]:
     Nobody is found while another sweep is under way.
     """
     yield from ask(limit_lock_waits(sweep.schema, _LOCK_WAIT_MILLISECONDS))
+    if not with_jobs:  # otherwise hooks are asked, for as long as they take
+        yield from ask(limit_idle_time(sweep.schema, _IDLE_MILLISECONDS))
     if not (yield from ask(lock_sweep(sweep.schema))):
         return Found([], [])
     dead = yield from ask(sweep.find())
