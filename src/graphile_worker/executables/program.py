@@ -47,18 +47,19 @@ async def run_program(program: Path, ctx: WorkerContext, warden: Warden) -> None
             error.
     """
     try:
-        transport, run = await _start(program, ctx)
+        transport, run = await _start(program, ctx, warden)
     except OSError as error:
         raise ProgramFailedError(f"cannot start {program}: {error.strerror}") from error
     try:
-        with warden.guarding(transport.get_pid()):
-            _send(transport, ctx.job)
-            await run.exited
+        _send(transport, ctx.job)
+        await run.exited
+        run.guard.close()
         await asyncio.wait([run.closed], timeout=_SECONDS_OF_REST)
     except asyncio.CancelledError:
         await _end(transport, run)
         raise
     finally:
+        run.guard.close()
         transport.close()
     _judge(transport.get_returncode(), run.tail)
 
@@ -80,7 +81,9 @@ def job_environment(job: Job) -> dict[str, str]:
     return {f"GRAPHILE_WORKER_{name}": value for name, value in about.items() if value is not None}
 
 
-async def _start(program: Path, ctx: WorkerContext) -> tuple[asyncio.SubprocessTransport, _Run]:
+async def _start(
+    program: Path, ctx: WorkerContext, warden: Warden
+) -> tuple[asyncio.SubprocessTransport, _Run]:
     """The program, in a process group of its own; ended again where this is cancelled meanwhile.
 
     asyncio would then kill the program alone, and leave what it has started by that time.
@@ -88,7 +91,7 @@ async def _start(program: Path, ctx: WorkerContext) -> tuple[asyncio.SubprocessT
     loop = asyncio.get_running_loop()
     starting = asyncio.ensure_future(
         loop.subprocess_exec(
-            lambda: _Run(ctx),
+            lambda: _Run(ctx, warden),
             program,
             env={**os.environ, **job_environment(ctx.job)},
             start_new_session=True,
@@ -100,6 +103,7 @@ async def _start(program: Path, ctx: WorkerContext) -> tuple[asyncio.SubprocessT
         with contextlib.suppress(OSError):
             transport, run = await starting
             await _end(transport, run)
+            run.guard.close()
             transport.close()
         raise
 
@@ -148,16 +152,23 @@ def _name(number: int) -> str:
 
 
 class _Run(asyncio.SubprocessProtocol):
-    """Takes in what the program prints, and notices its end."""
+    """Takes in what the program prints, and notices its end; guarded before it prints anything."""
 
-    def __init__(self, ctx: WorkerContext) -> None:
+    def __init__(self, ctx: WorkerContext, warden: Warden) -> None:
         loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
         """When nothing more can be printed."""
+        self.guard = contextlib.ExitStack()
+        """While it is open, the program is killed with this process."""
+        self._warden = warden
         self.tail = b""
         self._lines = {1: _Lines(ctx.logger.info), 2: _Lines(ctx.logger.error)}
         self._open = {1, 2}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        group = cast("asyncio.SubprocessTransport", transport).get_pid()
+        self.guard.enter_context(self._warden.guarding(group))
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
         data = cast("bytes", data)
