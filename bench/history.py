@@ -18,7 +18,7 @@ from graphile_worker import HistoryConfig, WorkerOptions
 from graphile_worker.embedded.server import EmbeddedPostgres
 
 ROUNDS = 12
-BOUND = 0.20
+BOUND = 0.15
 """How much more CPU time a job may take with what is installed by default."""
 
 KINDS: dict[str, Any] = {
