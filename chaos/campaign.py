@@ -75,13 +75,11 @@ async def run(plan: Plan) -> Figures:
         await _migrate(server.url)
         await ledger.prepare()
         async with Fleet(proxy.url, plan.workers, plan.concurrency, logs) as fleet:
-            adding = asyncio.ensure_future(ledger.add(plan.backlog))
             faults = Faults(plan.seed, server, proxy, fleet)
-            try:
+            async with asyncio.TaskGroup() as group:
+                adding = group.create_task(ledger.add(plan.backlog))
                 await faults.inject(plan.seconds, plan.pause)
-            finally:
                 adding.cancel()
-                await asyncio.wait({adding})
             done_after = await ledger.wait_done(_DONE_WITHIN)
             before, after = await ledger.longest_silence()
             await ledger.wait_registered(fleet.pids)

@@ -12,6 +12,8 @@ from datetime import datetime
 
 import asyncpg
 
+from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS
+
 _TABLES = """
 create table added (n bigint primary key, kind text not null);
 create table effects (
@@ -84,7 +86,7 @@ class Ledger:
                     await self._add(batch)
                 else:
                     await asyncio.sleep(0.05)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except DRIVER_ERRORS:
                 await asyncio.sleep(0.1)
 
     async def _add(self, batch: int) -> None:

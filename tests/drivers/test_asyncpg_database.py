@@ -14,6 +14,7 @@ from graphile_worker.database.statement import Statement
 from graphile_worker.drivers import asyncpg as ours
 from graphile_worker.drivers import asyncpg_connection
 from graphile_worker.drivers.asyncpg import AsyncpgDatabase
+from graphile_worker.drivers.asyncpg_connection import AsyncpgConnection
 from graphile_worker.drivers.connect import connect
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 
@@ -457,6 +458,21 @@ async def test_a_link_that_breaks_under_a_query_is_a_lost_connection(relay):
     await until(lambda: len(lost) == 2)
     await connection.aclose()
     await database.aclose()
+
+
+class EndsInBetween(asyncpg.Connection):
+    """Ends when a statement is prepared, and not executed yet: as a watchdog of ours may do."""
+
+    async def _get_statement(self, *args: object, **options: object) -> object:
+        statement = await super()._get_statement(*args, **options)
+        self.terminate()
+        return statement
+
+
+async def test_a_connection_that_ends_between_the_steps_of_a_statement_is_lost(url):
+    raw = await asyncpg.connect(url, connection_class=EndsInBetween)
+    with pytest.raises(ConnectionLostError, match="ended under a statement"):
+        await AsyncpgConnection(raw).run(ask("select 1"))
 
 
 async def test_closing_over_a_dead_link_does_not_take_for_ever(relay, monkeypatch):

@@ -23,6 +23,7 @@ DRIVER_ERRORS = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,  # TimeoutError, ssl.SSLError and our ConnectionLostError are kinds of it
+    AttributeError,  # the connection ended while a statement was between two of its steps
 )
 """What a call into asyncpg raises, programming errors of ours aside."""
 
@@ -50,6 +51,8 @@ def ours(error: Exception) -> DatabaseError:
             constraint=error.constraint_name,
         )
     text = one_line(error)
+    if isinstance(error, AttributeError) and "'NoneType' object" in text:  # once its protocol
+        return ConnectionLostError("the connection ended under a statement")
     if isinstance(error, TimeoutError):
         return ConnectionLostError("PostgreSQL did not answer in time")
     # asyncpg's plain InternalClientError is a conversation that fell out of step; so it does
