@@ -36,6 +36,7 @@ from graphile_worker.queries.release_jobs import (
     complete_in_transaction,
     release_completed,
     release_unfinished,
+    release_unqueued,
     return_lost_claims,
 )
 from graphile_worker.queries.task_ids import register_tasks
@@ -52,6 +53,7 @@ CONFIG = WorkerRecoveryConfig(
     sweep_threshold=timedelta(minutes=MINUTES_SILENT), recovery_delay=0, max_refunds=2
 )
 WORKERS = st.integers(0, 2)
+WAYS_TO_END = ("complete", "complete among others", "in its transaction", "fail", "return")
 
 
 @dataclass
@@ -158,13 +160,18 @@ class Fleet(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: any(worker.believes for worker in self.workers))
-    @rule(data=st.data(), how=st.sampled_from(["complete", "in its transaction", "fail", "return"]))
+    @rule(data=st.data(), how=st.sampled_from(WAYS_TO_END))
     def release(self, data: st.DataObject, how: str) -> None:
         worker = data.draw(st.sampled_from([one for one in self.workers if one.believes]))
         job = data.draw(st.sampled_from(worker.believes))
         worker.believes.remove(job)
         is_ours = self.holds(worker, job)
-        if how == "complete":
+        if how == "complete" and job.queue_id is None:
+            release = release_unqueued(
+                SCHEMA, worker_id=worker.id, locked_at=job.locked_at, ids=[job.id]
+            )
+            stored = dict.fromkeys(self.run(release), True)
+        elif how in {"complete", "complete among others"}:
             stored = self.run(release_completed(SCHEMA, worker_id=worker.id, jobs=[job]))
         elif how == "in its transaction":
             done = self.run(complete_in_transaction(SCHEMA, worker_id=worker.id, job=job))
@@ -182,7 +189,7 @@ class Fleet(RuleBasedStateMachine):
         if not is_ours:
             return
         del self.claims[job.id]
-        if how in {"complete", "in its transaction"}:
+        if how not in {"fail", "return"}:
             del self.jobs[job.id]
             return
         model = self.jobs[job.id]
@@ -240,7 +247,7 @@ class Fleet(RuleBasedStateMachine):
             model.minutes_to_wait -= minutes
 
     def moved(self, job: ClaimedJob, ago: timedelta) -> ClaimedJob:
-        moved = job._replace(locked_at=job.locked_at - ago)
+        moved = job._replace(locked_at=job.locked_at - ago.total_seconds())
         if self.claims.get(job.id) is job:
             self.claims[job.id] = moved
         return moved

@@ -74,6 +74,7 @@ async def test_a_text_the_database_refuses_costs_neither_its_job_nor_the_others(
             rules,
             kept_queues,
             hurries=True,
+            on_completed=nothing,
             on_released=on_released,
             on_queue_freed=nothing,
             on_claim_lost=nothing,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from graphile_worker.jobs.draft import draft_of
-from graphile_worker.jobs.job import Job, JobState, aware
+from graphile_worker.jobs.job import Job, JobState
 
 
 class ClaimedJob(NamedTuple):
@@ -15,6 +15,9 @@ class ClaimedJob(NamedTuple):
     `id`, the worker's id and `locked_at` are the fence: what is released must still be held
     exactly as it was claimed. From `last_error` on, fields are None where the claim was told that
     no handler looks at its job.
+
+    Times are seconds since 1970, as `date_part('epoch', …)` gives them: drivers take longer to make
+    a datetime than for all the rest of a row, and the worker itself only compares them.
     """
 
     id: int
@@ -23,16 +26,16 @@ class ClaimedJob(NamedTuple):
     payload: str
     attempts: int
     max_attempts: int
-    locked_at: datetime
+    locked_at: float
     key: str | None
     queue_name: str | None
     priority: int
-    run_at: datetime
+    run_at: float
     last_error: str | None
     revision: int
     flags: str | None
-    created_at: datetime
-    updated_at: datetime
+    created_at: float
+    updated_at: float
     queues_exist: bool
     """Whether there may be jobs of named queues; a claim that looks at none cannot say."""
 
@@ -44,16 +47,16 @@ class ClaimedJob(NamedTuple):
         draft.queue_name = self.queue_name
         draft.payload = payload
         draft.priority = self.priority
-        draft.run_at = aware(self.run_at)
+        draft.run_at = moment(self.run_at)
         draft.attempts = self.attempts
         draft.max_attempts = self.max_attempts
         draft.last_error = self.last_error
         draft.key = self.key
         draft.revision = self.revision
         draft.flags = flags
-        draft.created_at = self.created_at
-        draft.updated_at = self.updated_at
-        draft.locked_at = self.locked_at
+        draft.created_at = moment(self.created_at)
+        draft.updated_at = moment(self.updated_at)
+        draft.locked_at = moment(self.locked_at)
         draft.locked_by = worker_id
         draft.state = JobState.LOCKED
         draft.__class__ = Job
@@ -61,5 +64,15 @@ class ClaimedJob(NamedTuple):
         return job
 
 
+def moment(seconds: float) -> datetime:
+    """The time so many seconds after 1970; the first or last there is, where it lies beyond."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError):
+        return _LAST if seconds > 0 else _FIRST
+
+
+_FIRST: Final = datetime(MINYEAR, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(MAXYEAR, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 _Draft: Final = draft_of(Job)
 """The dearest part of an event or of `ctx.job` otherwise."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
+from itertools import repeat
+from math import inf
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.job import aware
 from graphile_worker.queries.loader import load
 
 EXACT_UP_TO: Final = 32
@@ -32,11 +34,12 @@ class Place(NamedTuple):
     """Where a job stands in the order of all; jobs of the same place come in any order."""
 
     priority: int
-    run_at: datetime
+    run_at: float
+    """In seconds since 1970."""
 
 
-FRONT: Final = Place(-(2**15), datetime(1, 1, 2, tzinfo=UTC))
-"""Before all jobs but those with a run_at of -infinity."""
+FRONT: Final = Place(-(2**15), -inf)
+"""Before all jobs."""
 
 
 def batch_size(free: int) -> int:
@@ -87,17 +90,15 @@ def claim_jobs(  # noqa: PLR0913 (what a job must be, and how it is looked for)
 
 def claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
     """The rows of a claim, in the order in which they are to run."""
-    jobs = list(map(ClaimedJob._make, rows))
-    if len(jobs) > 1:
-        jobs.sort(key=_order)
+    # What `ClaimedJob._make` does, without its frame.
+    jobs = list(map(tuple.__new__, repeat(ClaimedJob), rows))
+    jobs.sort(key=_ORDER)
     return jobs
 
 
 def place_of(job: ClaimedJob) -> Place:
-    """The place of a claimed job; that of the first with a time, where its own has none."""
-    run_at = aware(job.run_at)
-    return Place(job.priority, max(FRONT.run_at, run_at))
+    """The place of a claimed job."""
+    return Place(job.priority, job.run_at)
 
 
-def _order(job: ClaimedJob) -> tuple[int, datetime, int]:
-    return job.priority, aware(job.run_at), job.id
+_ORDER: Final = itemgetter(*map(ClaimedJob._fields.index, ("priority", "run_at", "id")))

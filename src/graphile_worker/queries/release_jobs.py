@@ -33,19 +33,21 @@ def release_completed(
 
 
 def release_unqueued(
-    schema: Schema, *, worker_id: str, jobs: Sequence[ClaimedJob]
-) -> Statement[dict[int, bool]]:
-    """Delete jobs of no queue that ran well; answers as `release_completed`, but never False."""
-    ids = [job.id for job in jobs]
-    args = (worker_id, ids, [job.locked_at for job in jobs])
+    schema: Schema, *, worker_id: str, locked_at: float, ids: list[int]
+) -> Statement[set[int]]:
+    """Delete jobs of no queue that ran well, all of them of one claim.
 
-    def stored(missing: Sequence[Row]) -> dict[int, bool]:
-        answer = dict.fromkeys(ids, True)
-        for row in missing:
-            del answer[row[0]]
-        return answer
+    Args:
+        schema: where the tables are.
+        worker_id: whose jobs they are.
+        locked_at: that of each of them.
+        ids: the jobs.
 
-    return Statement("release_unqueued", load("release_unqueued", schema), args, stored)
+    Returns:
+        Those that were deleted; the others were no longer held as they were claimed.
+    """
+    name = "release_unqueued"
+    return Statement(name, load(name, schema), (worker_id, ids, locked_at), _id_set)
 
 
 class Advanced(NamedTuple):
@@ -128,6 +130,10 @@ def return_lost_claims(
     queues = [job.queue_id for job in held if job.queue_id is not None]
     args = (worker_id, [job.id for job in held], queues)
     return Statement(name, load(name, schema), args, _ids)
+
+
+def _id_set(rows: Sequence[Row]) -> set[int]:
+    return {row[0] for row in rows}
 
 
 def _ids(rows: Sequence[Row]) -> list[int]:

@@ -42,16 +42,16 @@ def settle_row_locks(
     done: Sequence[ClaimedJob],
     unfinished: Sequence[ClaimedJob],
     now: datetime | None,
-) -> Statement[dict[int, datetime]]:
+) -> Statement[dict[int, float]]:
     """Delete the jobs that are done, and claim the others in the usual way.
 
     Returns:
-        `locked_at` by id, of those that are not done.
+        `locked_at` by id, in seconds since 1970, of those that are not done.
     """
     name = "settle_row_locks"
     args = (worker_id, [job.id for job in done], [job.id for job in unfinished], now)
     return Statement(name, load(name, schema), args, _times)
 
 
-def _times(rows: Sequence[Row]) -> dict[int, datetime]:
+def _times(rows: Sequence[Row]) -> dict[int, float]:
     return {row[0]: row[1] for row in rows}

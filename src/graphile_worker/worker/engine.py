@@ -124,6 +124,7 @@ class Engine:
             rules,
             self._kept_queues,
             hurries=options.database is None and options.prepared_statements,
+            on_completed=self._all_completed,
             on_released=self._released,
             on_queue_freed=self._queue_freed,
             on_claim_lost=self._claim_lost,
@@ -141,6 +142,7 @@ class Engine:
         self.errors: list[Exception] = []
         self._collect_errors = collect_errors
         self._events = self._job_events(hooks, rules.identity) if hooks.watch_jobs else None
+        self._told_each = self._events is not None or options.claim_mode != "lock"
         self._run_job = self.runner.run if self._events is None else self._events.run
 
     @property
@@ -230,7 +232,7 @@ class Engine:
     async def _run(self, job: ClaimedJob) -> None:
         try:
             run = await self._run_job(job)
-            if self._keeps_queues:
+            if self._keeps_queues and job.queue_id is not None:
                 self._kept_queues.keep(job, None if run.is_stored else run.outcome)
         finally:
             # Before the outcome is put: the next claim is what takes longest, and is sent first.
@@ -358,6 +360,14 @@ class Engine:
         if self.local_queue is not None:
             self.local_queue.queue_freed()
         self._wakeup()
+
+    def _all_completed(self, jobs: list[ClaimedJob]) -> None:
+        if self._told_each:
+            for job in jobs:
+                self._released(job, COMPLETED, lost=False)
+        else:
+            self.claimer.room_made()
+            self.completed += len(jobs)
 
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
         job = self.claimer.as_taken(job)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
+from graphile_worker.jobs.claimed_job import moment
 from graphile_worker.runtime.shutdown import ShutdownState
 from graphile_worker.worker.engine import Engine
 from graphile_worker.worker.loop_monitor import LoopMonitor
@@ -96,7 +97,7 @@ class Parts:
             else RunningJob(
                 id=oldest.id,
                 task_identifier=self.engine.identifier_of(oldest),
-                running_for=max(timedelta(0), now - oldest.locked_at),
+                running_for=max(timedelta(0), now - moment(oldest.locked_at)),
             ),
         )
 

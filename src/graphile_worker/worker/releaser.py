@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
-from typing import Final, Protocol
+from itertools import groupby
+from operator import itemgetter
+from typing import Final, Protocol, TypeVar
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
@@ -37,7 +39,14 @@ _LOCKED: Final = "55P03"
 """Another session has a row locked, longer than the lock_timeout."""
 _UNSTORABLE: Final = "the error of this job could not be stored: "
 
+_WORTH_A_STATEMENT: Final = 64
+"""Jobs for which a statement of their own is cheaper than to be told from those of other claims."""
+
+T = TypeVar("T")
 Pair = tuple[ClaimedJob, Outcome]
+
+
+_locked_at = itemgetter(ClaimedJob._fields.index("locked_at"))
 
 
 class OnReleased(Protocol):
@@ -58,18 +67,19 @@ class Releaser:
             may be tried first, which is cheaper than one that passes them over.
         delays: how long outcomes wait for others, at most, while nothing hurries them.
 
-    Collaborators: `kept_queues` are those whose next job is taken with a release; `on_released`
-    hears of every job; `on_queue_freed` when a queue may have a next; `on_claim_lost` when it is
-    open whether jobs were taken.
+    Collaborators: `kept_queues` are those whose next job is taken with a release; `on_completed`
+    hears of jobs that ran well, many at once, and `on_released` of every other; `on_queue_freed`
+    when a queue may have a next; `on_claim_lost` when it is open whether jobs were taken.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a name for each collaborator)
         self,
         connection: SteadyConnection,
         rules: ClaimRules,
         kept_queues: KeptQueues,
         *,
         hurries: bool,
+        on_completed: Callable[[list[ClaimedJob]], None],
         on_released: OnReleased,
         on_queue_freed: Callable[[], None],
         on_claim_lost: Callable[[], None],
@@ -80,6 +90,7 @@ class Releaser:
         self._identity = rules.identity
         self._kept_queues = kept_queues
         self._hurries = hurries
+        self._on_completed = on_completed
         self._on_released = on_released
         self._on_queue_freed = on_queue_freed
         self._on_claim_lost = on_claim_lost
@@ -172,10 +183,11 @@ class Releaser:
 
     async def _send(self, batch: list[Pair]) -> None:
         plain = [job for job, end in batch if end is COMPLETED and job.queue_id is None]
-        if len(plain) == len(batch):
-            await self._complete(batch, plain)
-        else:
-            await self._send_mixed(batch)
+        if plain:
+            await self._complete_plain(plain)
+        if len(plain) < len(batch):
+            others = [pair for pair in batch if pair[1] is not COMPLETED or pair[0].queue_id]
+            await self._send_mixed(others)
 
     async def _send_mixed(self, batch: list[Pair]) -> None:
         completed: list[Pair] = []
@@ -237,16 +249,36 @@ class Releaser:
         except DatabaseError as error:
             logger.debug("cannot announce queues that are free: %s", error)
 
+    async def _complete_plain(self, jobs: list[ClaimedJob]) -> None:
+        claims = _by_claim(jobs) if self._hurries else None
+        if claims is None:
+            await self._complete([(job, COMPLETED) for job in jobs], jobs)
+            return
+        for claim in claims:
+            await self._complete_claim(claim)
+
+    async def _complete_claim(self, jobs: list[ClaimedJob]) -> None:
+        """Jobs of no queue, and of one claim."""
+        statement = release_unqueued(
+            self._schema,
+            worker_id=self._identity.id,
+            locked_at=jobs[0].locked_at,
+            ids=[job.id for job in jobs],
+        )
+        try:
+            gone, ambiguous = await self._persist(statement, waits_for_locks=False)
+        except DatabaseError as error:
+            if error.sqlstate != _LOCKED:
+                raise
+            await self._complete([(job, COMPLETED) for job in jobs], jobs)
+            return
+        if len(gone) == len(jobs):
+            self._on_completed(jobs)
+        else:
+            pairs = [(job, COMPLETED) for job in jobs]
+            self._stored(pairs, dict.fromkeys(gone, True), ambiguous=ambiguous)
+
     async def _delete(self, jobs: list[ClaimedJob]) -> tuple[dict[int, bool], bool]:
-        if self._hurries and not any(job.queue_id for job in jobs):
-            try:
-                return await self._persist(
-                    release_unqueued(self._schema, worker_id=self._identity.id, jobs=jobs),
-                    waits_for_locks=False,
-                )
-            except DatabaseError as error:
-                if error.sqlstate != _LOCKED:
-                    raise
         return await self._persist(
             release_completed(self._schema, worker_id=self._identity.id, jobs=jobs)
         )
@@ -278,8 +310,8 @@ class Releaser:
         self._stored([(job, safe)], stored, ambiguous=ambiguous)
 
     async def _persist(
-        self, statement: Statement[dict[int, bool]], *, waits_for_locks: bool = True
-    ) -> tuple[dict[int, bool], bool]:
+        self, statement: Statement[T], *, waits_for_locks: bool = True
+    ) -> tuple[T, bool]:
         """Send it until it is answered.
 
         Returns:
@@ -349,6 +381,16 @@ class Releaser:
 def interrupted(delay: float) -> Unfinished:
     """The outcome of a job that the worker's shutdown cut off."""
     return Unfinished(Verdict.REFUNDED, "Job recovered after worker interruption", delay)
+
+
+def _by_claim(jobs: list[ClaimedJob]) -> list[list[ClaimedJob]] | None:
+    """The jobs of each claim; None where they are too few for statements of their own."""
+    claims = len(set(map(_locked_at, jobs)))
+    if claims == 1:
+        return [jobs]
+    if (claims - 1) * _WORTH_A_STATEMENT > len(jobs):
+        return None
+    return [list(claim) for _, claim in groupby(sorted(jobs, key=_locked_at), _locked_at)]
 
 
 def _is_refusal(error: DatabaseError) -> bool:

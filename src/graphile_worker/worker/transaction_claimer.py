@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Final
 
 from graphile_worker.errors import DatabaseError
@@ -249,8 +248,8 @@ class TransactionClaimer:
 
     async def _end(
         self, connection: SteadyConnection, batch: RowLockBatch, unfinished: list[ClaimedJob]
-    ) -> dict[int, datetime]:
-        locked: dict[int, datetime] = {}
+    ) -> dict[int, float]:
+        locked: dict[int, float] = {}
         if batch.done or unfinished:
             locked = await connection.run(
                 settle_row_locks(

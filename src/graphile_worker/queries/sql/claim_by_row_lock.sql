@@ -3,10 +3,12 @@
 -- will be if the job's row has to be.
 select
   j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts + 1, j.max_attempts,
-  clock_timestamp(), j.key, null::text, j.priority, j.run_at,
+  date_part('epoch', clock_timestamp()), j.key, null::text, j.priority,
+  date_part('epoch', j.run_at),
   case when $4::boolean then j.last_error end, case when $4::boolean then j.revision end,
-  case when $4::boolean then j.flags::text end, case when $4::boolean then j.created_at end,
-  case when $4::boolean then j.updated_at end, false
+  case when $4::boolean then j.flags::text end,
+  case when $4::boolean then date_part('epoch', j.created_at) end,
+  case when $4::boolean then date_part('epoch', j.updated_at) end, false
 from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
 where j.is_available = true
   and j.job_queue_id is null

@@ -14,7 +14,7 @@ with picked as (
     and j.run_at <= coalesce($4::timestamptz, now())
     and j.task_id = any ($2::integer[])
     and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
-    and (j.priority, j.run_at) >= ($6::smallint, $7::timestamptz)
+    and (j.priority, j.run_at) >= ($6::smallint, to_timestamp($7::float8))
   order by j.priority, j.run_at
   limit :BATCH_SIZE
   for update skip locked
@@ -26,8 +26,10 @@ set attempts = j.attempts + 1,
 from picked
 where j.ctid = picked.place
 returning
-  j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts, j.locked_at, j.key,
-  null::text, j.priority, j.run_at,
+  j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts,
+  (select date_part('epoch', coalesce($4::timestamptz, now()))), j.key,
+  null::text, j.priority, date_part('epoch', j.run_at),
   case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
-  case when $5::boolean then j.flags::text end, case when $5::boolean then j.created_at end,
-  case when $5::boolean then j.updated_at end, false
+  case when $5::boolean then j.flags::text end,
+  case when $5::boolean then date_part('epoch', j.created_at) end,
+  case when $5::boolean then date_part('epoch', j.updated_at) end, false

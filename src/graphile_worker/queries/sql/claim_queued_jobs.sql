@@ -74,13 +74,15 @@ set attempts = j.attempts + 1,
 from picked
 where j.id = picked.id
 returning
-  j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts, j.locked_at, j.key,
+  j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts,
+  (select date_part('epoch', coalesce($4::timestamptz, now()))), j.key,
   (
     select q.queue_name
     from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
     where q.id = j.job_queue_id
   ),
-  j.priority, j.run_at,
+  j.priority, date_part('epoch', j.run_at),
   case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
-  case when $5::boolean then j.flags::text end, case when $5::boolean then j.created_at end,
-  case when $5::boolean then j.updated_at end, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)
+  case when $5::boolean then j.flags::text end,
+  case when $5::boolean then date_part('epoch', j.created_at) end,
+  case when $5::boolean then date_part('epoch', j.updated_at) end, exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)

@@ -3,7 +3,7 @@
 -- It waits for whoever has the row locked; what that one did decides.
 with done as (
   delete from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
-  where j.id = $2::bigint and j.locked_by = $1::text and j.locked_at = $3::timestamptz
+  where j.id = $2::bigint and j.locked_by = $1::text and date_part('epoch', j.locked_at) = $3::float8
   returning j.id, j.job_queue_id
 ), unlocked as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
@@ -11,6 +11,6 @@ with done as (
   from done
   where q.id = done.job_queue_id
     and q.locked_by = $1::text
-    and q.locked_at = $3::timestamptz
+    and date_part('epoch', q.locked_at) = $3::float8
 )
 select done.id from done

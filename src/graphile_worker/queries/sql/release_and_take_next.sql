@@ -8,12 +8,12 @@
 -- order.
 with held as (
   select *
-  from unnest($6::bigint[], $7::timestamptz[], $8::integer[]) as h (id, locked_at, queue_id)
+  from unnest($6::bigint[], $7::float8[], $8::integer[]) as h (id, locked_at, queue_id)
 ), free as materialized (
   select j.id, held.queue_id, held.locked_at
   from held
   join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text and j.locked_at = held.locked_at
+  where j.locked_by = $1::text and date_part('epoch', j.locked_at) = held.locked_at
   for update of j skip locked
 ), done as (
   delete from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
@@ -25,13 +25,13 @@ with held as (
   from held
   join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
   where j.locked_by = $1::text
-    and j.locked_at = held.locked_at
+    and date_part('epoch', j.locked_at) = held.locked_at
     and held.id not in (select free.id from free)
 ), ours as materialized (
   select q.id
   from free
   join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = free.queue_id
-  where q.locked_by = $1::text and q.locked_at = free.locked_at
+  where q.locked_by = $1::text and date_part('epoch', q.locked_at) = free.locked_at
   for update of q skip locked
 ), next as materialized (
   select j.id, j.job_queue_id
@@ -66,7 +66,7 @@ with held as (
   left join next as n on n.job_queue_id = held.queue_id
   where q.id = held.queue_id
     and q.locked_by = $1::text
-    and q.locked_at = held.locked_at
+    and date_part('epoch', q.locked_at) = held.locked_at
     and held.id not in (select blocked.id from blocked)
 ), taken as (
   update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
@@ -77,21 +77,22 @@ with held as (
   where j.id = next.id
   returning
     j.id, j.task_id, j.job_queue_id, j.payload::text as payload, j.attempts, j.max_attempts,
-    j.locked_at, j.key, j.priority, j.run_at, j.last_error, j.revision, j.flags::text as flags,
+    j.key, j.priority, j.run_at, j.last_error, j.revision, j.flags::text as flags,
     j.created_at, j.updated_at
 )
 select
   done.id, true, t.id, t.task_id, t.job_queue_id, t.payload, t.attempts, t.max_attempts,
-  t.locked_at, t.key,
+  (select date_part('epoch', coalesce($4::timestamptz, now()))), t.key,
   (
     select q.queue_name
     from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
     where q.id = t.job_queue_id
   ),
-  t.priority, t.run_at,
+  t.priority, date_part('epoch', t.run_at),
   case when $5::boolean then t.last_error end, case when $5::boolean then t.revision end,
-  case when $5::boolean then t.flags end, case when $5::boolean then t.created_at end,
-  case when $5::boolean then t.updated_at end, true
+  case when $5::boolean then t.flags end,
+  case when $5::boolean then date_part('epoch', t.created_at) end,
+  case when $5::boolean then date_part('epoch', t.updated_at) end, true
 from done
 join held on held.id = done.id
 left join taken as t on t.job_queue_id = held.queue_id

@@ -5,12 +5,12 @@
 -- A queue is unlocked also where its job is gone: whoever deleted the job left the queue locked.
 with held as (
   select *
-  from unnest($2::bigint[], $3::timestamptz[], $4::integer[]) as h (id, locked_at, queue_id)
+  from unnest($2::bigint[], $3::float8[], $4::integer[]) as h (id, locked_at, queue_id)
 ), free as materialized (
   select j.id
   from held
   join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text and j.locked_at = held.locked_at
+  where j.locked_by = $1::text and date_part('epoch', j.locked_at) = held.locked_at
   for update of j skip locked
 ), done as (
   delete from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
@@ -22,7 +22,7 @@ with held as (
   from held
   join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
   where j.locked_by = $1::text
-    and j.locked_at = held.locked_at
+    and date_part('epoch', j.locked_at) = held.locked_at
     and held.id not in (select free.id from free)
 ), unlocked as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
@@ -30,7 +30,7 @@ with held as (
   from held
   where q.id = held.queue_id
     and q.locked_by = $1::text
-    and q.locked_at = held.locked_at
+    and date_part('epoch', q.locked_at) = held.locked_at
     and held.id not in (select blocked.id from blocked)
 )
 select done.id, true from done

@@ -10,14 +10,14 @@
 with held as (
   select *
   from unnest(
-    $2::bigint[], $3::timestamptz[], $4::integer[], $5::smallint[], $6::text[], $7::text[],
+    $2::bigint[], $3::float8[], $4::integer[], $5::smallint[], $6::text[], $7::text[],
     $8::double precision[], $9::smallint[], $10::boolean[], $11::smallint[]
   ) as h (id, locked_at, queue_id, attempts, error, payload, delay, verdict, had_key, counted)
 ), free as materialized (
   select j.id
   from held
   join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text and j.locked_at = held.locked_at
+  where j.locked_by = $1::text and date_part('epoch', j.locked_at) = held.locked_at
   for update of j skip locked
 ), done as (
   update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
@@ -49,7 +49,7 @@ with held as (
   from held
   join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
   where j.locked_by = $1::text
-    and j.locked_at = held.locked_at
+    and date_part('epoch', j.locked_at) = held.locked_at
     and held.id not in (select free.id from free)
 ), unlocked as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
@@ -57,7 +57,7 @@ with held as (
   from held
   where q.id = held.queue_id
     and q.locked_by = $1::text
-    and q.locked_at = held.locked_at
+    and date_part('epoch', q.locked_at) = held.locked_at
     and held.id not in (select blocked.id from blocked)
 )
 select done.id, true from done

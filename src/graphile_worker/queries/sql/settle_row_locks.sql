@@ -8,7 +8,7 @@ with done as (
 update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
 set attempts = j.attempts + 1,
     locked_by = $1::text,
-    locked_at = coalesce($4::timestamptz, clock_timestamp())
+    locked_at = coalesce($4::timestamptz, statement_timestamp())
 from unnest($3::bigint[]) as l (id)
 where j.id = l.id
-returning j.id, j.locked_at
+returning j.id, date_part('epoch', j.locked_at)

@@ -1,0 +1,124 @@
+"""Times cross as seconds, and the fence is as exact as the times in the table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graphile_worker.database.executor import Database
+from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.connect import connect
+from graphile_worker.jobs.claimed_job import ClaimedJob, moment
+from graphile_worker.queries.claim_jobs import FRONT, Look, Place, claim_jobs, place_of
+from graphile_worker.queries.release_jobs import release_completed, release_unqueued
+from graphile_worker.queries.task_ids import register_tasks
+
+SCHEMA = Schema("graphile_worker")
+JOBS = "graphile_worker._private_jobs"
+MICROSECOND = timedelta(microseconds=1)
+KNOWN = st.datetimes(timezones=st.just(UTC)).map(
+    lambda at: at.replace(year=1970 + at.year % 135, day=min(at.day, 28))
+)
+
+
+@pytest.fixture
+async def database(gw_database: str) -> AsyncIterator[Database]:
+    database = await connect(gw_database, max_connections=1)
+    yield database
+    await database.aclose()
+
+
+@pytest.fixture
+async def sql(gw_database: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(gw_database)
+    yield connection
+    await connection.close()
+
+
+async def claimed(
+    database: Database, *, now: datetime | None = None, start: Place = FRONT, limit: int = 5
+) -> list[ClaimedJob]:
+    ids = list(await database.run(register_tasks(SCHEMA, ["t"])))
+    return await database.run(
+        claim_jobs(
+            SCHEMA,
+            worker_id="w",
+            task_ids=ids,
+            forbidden_flags=None,
+            now=now,
+            limit=limit,
+            look=Look.PLAIN,
+            start=start,
+        )
+    )
+
+
+async def add(sql: asyncpg.Connection, *run_at: datetime | str) -> None:
+    for one in run_at:
+        text = one if isinstance(one, str) else one.isoformat()
+        await sql.execute(f"select from graphile_worker.add_job('t', run_at => '{text}')")
+
+
+@given(now=KNOWN)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_a_job_is_released_only_as_it_was_claimed(
+    database: Database, sql: asyncpg.Connection, now: datetime
+) -> None:
+    await sql.execute(f"truncate {JOBS}")
+    await add(sql, "-infinity")
+    [job] = await claimed(database, now=now)
+    assert moment(job.locked_at) == now == await sql.fetchval(f"select locked_at from {JOBS}")
+    for wrong in (now - MICROSECOND, now + MICROSECOND):
+        other = job._replace(locked_at=wrong.timestamp())
+        assert not await database.run(release_completed(SCHEMA, worker_id="w", jobs=[other]))
+        assert not await database.run(
+            release_unqueued(SCHEMA, worker_id="w", locked_at=other.locked_at, ids=[job.id])
+        )
+    assert await database.run(
+        release_unqueued(SCHEMA, worker_id="w", locked_at=job.locked_at, ids=[job.id, 0])
+    ) == {job.id}
+
+
+async def test_a_clock_far_in_the_future_is_no_obstacle(
+    database: Database, sql: asyncpg.Connection
+) -> None:
+    now = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    await add(sql, "now")
+    [job] = await claimed(database, now=now)
+    stored = await database.run(release_completed(SCHEMA, worker_id="w", jobs=[job]))
+    assert stored == {job.id: True}
+
+
+async def test_every_run_at_that_is_due_can_be_claimed(
+    database: Database, sql: asyncpg.Connection
+) -> None:
+    await add(sql, "-infinity", "4000-01-01 BC", datetime(1, 1, 1, tzinfo=UTC), "1970-01-01 UTC")
+    jobs = await claimed(database)
+    seen = [moment(job.run_at) for job in jobs]
+    first = datetime.min.replace(tzinfo=UTC)
+    assert seen == [first, first, first, datetime(1970, 1, 1, tzinfo=UTC)]
+    assert jobs[0].job("t", "w", None, frozenset()).run_at == first
+
+
+async def test_a_claim_begins_at_a_place_and_not_behind_it(
+    database: Database, sql: asyncpg.Connection
+) -> None:
+    times = [datetime(2026, 1, 1, 0, 0, 0, us, tzinfo=UTC) for us in (999_997, 999_998, 999_999)]
+    await add(sql, *times)
+    [first, second] = await claimed(database, limit=2)
+    await sql.execute(f"update {JOBS} set locked_by = null, locked_at = null")
+    again = await claimed(database, start=place_of(second))
+    assert [moment(job.run_at) for job in again] == times[1:]
+    assert place_of(first) < place_of(second)
+
+
+@given(at=KNOWN)
+def test_a_moment_is_the_time_to_the_microsecond(at: datetime) -> None:
+    assert moment(at.timestamp()) == at
