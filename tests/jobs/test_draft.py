@@ -59,7 +59,7 @@ JOB = Job(
 @pytest.mark.parametrize(
     ("made", "expected"),
     [
-        (CLAIMED.job("task", "worker", [], frozenset({"flag"})), JOB),
+        (CLAIMED.job("task", "worker"), JOB),
         (job_fetch(JOB, "worker"), JobFetch(job=JOB, worker_id="worker")),
         (job_start(JOB, "worker"), JobStart(job=JOB, worker_id="worker")),
         (
@@ -75,3 +75,15 @@ def test_a_draft_becomes_the_value(made: Any, expected: Any) -> None:
     assert copy.copy(made) == pickle.loads(pickle.dumps(made)) == expected
     with pytest.raises(FrozenInstanceError):
         setattr(made, fields(made)[0].name, None)
+
+
+def test_what_is_no_field_of_a_view_is_no_attribute() -> None:
+    for job in (CLAIMED.job("task", "worker"), JOB):
+        for name in ("nothing", "_claims", "__length_hint__"):
+            assert not hasattr(job, name)
+
+
+def test_a_view_works_a_field_out_once() -> None:
+    job = CLAIMED.job("task", "worker")
+    assert job.flags is job.flags
+    assert job.run_at is job.run_at

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
-from graphile_worker.jobs.claimed_job import ClaimedJob, moment
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.stored import moment
 from graphile_worker.queries.claim_jobs import FRONT, Look, Place, claim_jobs, place_of
 from graphile_worker.queries.release_jobs import release_completed, release_unqueued
 from graphile_worker.queries.task_ids import register_tasks
@@ -104,7 +105,7 @@ async def test_every_run_at_that_is_due_can_be_claimed(
     seen = [moment(job.run_at) for job in jobs]
     first = datetime.min.replace(tzinfo=UTC)
     assert seen == [first, first, first, datetime(1970, 1, 1, tzinfo=UTC)]
-    assert jobs[0].job("t", "w", None, frozenset()).run_at == first
+    assert jobs[0].job("t", "w").run_at == first
 
 
 async def test_a_claim_begins_at_a_place_and_not_behind_it(

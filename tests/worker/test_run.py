@@ -482,3 +482,56 @@ async def test_an_urgent_job_does_not_wait_for_the_end_of_a_backlog(gw_database:
     async with running(gw_database, tasks=[work], concurrency=2) as worker:
         await worker.create_utils().add_jobs(work, ["backlog"] * 20)
         await asyncio.wait_for(urgent_ran.wait(), 30)
+
+
+async def test_what_a_plain_claim_cannot_see_is_not_left_to_the_poll(gw_database: str) -> None:
+    """The last job of a backlog brings one of a named queue that nobody announces."""
+    done = asyncio.Event()
+
+    @task()
+    async def work(number: int, ctx: WorkerContext) -> None:
+        if number == 30:
+            async with ctx.database.connection() as connection:
+                await connection.script(
+                    "insert into graphile_worker._private_job_queues (queue_name) values ('q');"
+                    "insert into graphile_worker._private_jobs (task_id, job_queue_id, payload) "
+                    "select t.id, q.id, '31' from graphile_worker._private_tasks as t, "
+                    "graphile_worker._private_job_queues as q"
+                )
+        if number == 31:
+            done.set()
+
+    async with running(
+        gw_database, tasks=[work], concurrency=1, poll_interval=NEVER_POLLS
+    ) as worker:
+        await worker.create_utils().add_jobs(work, range(1, 31))
+        await asyncio.wait_for(done.wait(), 30)
+
+
+async def test_jobs_with_and_without_a_queue_wake_an_idle_worker(gw_database: str) -> None:
+    count, done = counting()
+    async with (
+        running(gw_database, tasks=[count], poll_interval=NEVER_POLLS),
+        sql(gw_database) as connection,
+    ):
+        for queue in (None, None, "q", None, "q", "r", None, None, "q"):
+            await connection.execute(
+                "select graphile_worker.add_job('count', queue_name => $1)", queue
+            )
+            await get(done)
+
+
+async def test_a_worker_all_of_whose_tasks_are_paused_rests(gw_database: str) -> None:
+    """One that did not would hold the loop, and this test, for ever."""
+    count, done = counting()
+    async with (
+        running(gw_database, tasks=[count], poll_interval=NEVER_POLLS) as worker,
+        sql(gw_database) as connection,
+    ):
+        await connection.execute("select graphile_worker.add_job('count')")
+        await get(done)
+        utils = worker.create_utils()
+        await utils.pause_task("count")
+        await connection.execute("select graphile_worker.add_job('count')")
+        assert await utils.resume_task("count")
+        await get(done)

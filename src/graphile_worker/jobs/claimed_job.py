@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from graphile_worker.jobs.draft import draft_of
 from graphile_worker.jobs.job import Job, JobState
+from graphile_worker.jobs.stored import flags_of, moment, payload_of
 
 
 class ClaimedJob(NamedTuple):
@@ -39,40 +40,44 @@ class ClaimedJob(NamedTuple):
     queues_exist: bool
     """Whether there may be jobs of named queues; a claim that looks at none cannot say."""
 
-    def job(self, task_identifier: str, worker_id: str, payload: Any, flags: frozenset[str]) -> Job:
-        """The public view of it; made only for handlers and hooks that ask."""
+    def job(self, task_identifier: str, worker_id: str) -> Job:
+        """The public view of it, for handlers and hooks that ask."""
         draft = _Draft()
         draft.id = self.id
         draft.task_identifier = task_identifier
         draft.queue_name = self.queue_name
-        draft.payload = payload
         draft.priority = self.priority
-        draft.run_at = moment(self.run_at)
         draft.attempts = self.attempts
         draft.max_attempts = self.max_attempts
         draft.last_error = self.last_error
         draft.key = self.key
         draft.revision = self.revision
-        draft.flags = flags
-        draft.created_at = moment(self.created_at)
-        draft.updated_at = moment(self.updated_at)
-        draft.locked_at = moment(self.locked_at)
         draft.locked_by = worker_id
         draft.state = JobState.LOCKED
+        draft._claimed = self  # noqa: SLF001 (it is the view that is made)
         draft.__class__ = Job
         job: Job = draft
         return job
 
+    def late(self, name: str) -> Any:
+        """A field of the view that takes longer to make than all the others.
 
-def moment(seconds: float) -> datetime:
-    """The time so many seconds after 1970; the first or last there is, where it lies beyond."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError):
-        return _LAST if seconds > 0 else _FIRST
+        Raises:
+            AttributeError: the view has no such field.
+        """
+        make = _LATE.get(name)
+        if make is None:
+            raise AttributeError(f"'Job' object has no attribute {name!r}")
+        return make(getattr(self, name))
 
 
-_FIRST: Final = datetime(MINYEAR, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(MAXYEAR, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+_LATE: Final[dict[str, Callable[[Any], Any]]] = {
+    "payload": payload_of,
+    "flags": flags_of,
+    "run_at": moment,
+    "created_at": moment,
+    "updated_at": moment,
+    "locked_at": moment,
+}
 _Draft: Final = draft_of(Job)
 """The dearest part of an event or of `ctx.job` otherwise."""

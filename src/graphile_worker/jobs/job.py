@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class JobState(Enum):
@@ -17,8 +17,26 @@ class JobState(Enum):
     FAILED = "failed"
 
 
+class _Late:
+    """Works fields out when they are first read: of a job that runs, most readers want its name."""
+
+    __slots__ = ("_claimed",)
+    _claimed: Any
+    """The `ClaimedJob` that knows them; not set where all fields are."""
+
+    if not TYPE_CHECKING:  # a checker would take it for any name
+
+        def __getattr__(self, name: str) -> Any:
+            """The value of a field that is empty, which from now on it holds."""
+            if name == "_claimed":
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            value = self._claimed.late(name)
+            object.__setattr__(self, name, value)
+            return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(_Late):
     """A row of the jobs table with the names of its task and queue; a snapshot, never live.
 
     `payload` is the stored JSON as Python values; whole numbers of any size stay exact.
@@ -44,8 +62,3 @@ class Job:
     locked_by: str | None
     """The id of the worker that holds it."""
     state: JobState
-
-
-def aware(moment: datetime) -> datetime:
-    """A `timestamptz` of any driver; asyncpg tells -infinity and infinity without a time zone."""
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

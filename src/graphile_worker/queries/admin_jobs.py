@@ -13,9 +13,8 @@ from typing import Any, Final
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement, nothing
 from graphile_worker.jobs.fine_state import FineState
-from graphile_worker.jobs.job import aware
+from graphile_worker.jobs.stored import aware, flags_of
 from graphile_worker.queries.loader import load
-from graphile_worker.queries.rows import flags_of
 
 
 class Order(Enum):

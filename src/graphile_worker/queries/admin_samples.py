@@ -10,7 +10,7 @@ from typing import Final
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement, nothing
-from graphile_worker.jobs.job import aware
+from graphile_worker.jobs.stored import aware
 from graphile_worker.queries.admin_jobs import whole
 from graphile_worker.queries.loader import load
 

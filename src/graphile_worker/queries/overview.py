@@ -9,8 +9,8 @@ from typing import Any
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement
+from graphile_worker.jobs.stored import payload_of
 from graphile_worker.queries.loader import load
-from graphile_worker.queries.rows import payload_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
 
 from graphile_worker.database.statement import Row
-from graphile_worker.errors import PayloadError
-from graphile_worker.jobs.job import Job, JobState, aware
-from graphile_worker.payloads.codec import from_json
-
-_NO_FLAGS: frozenset[str] = frozenset()
-_flags = msgspec.json.Decoder(dict[str, object])
-
-
-def flags_of(text: str | None) -> frozenset[str]:
-    """The names in a stored `flags` object."""
-    return _NO_FLAGS if text is None else frozenset(_flags.decode(text))
-
-
-def payload_of(text: str) -> Any:
-    """The stored JSON; its text where Python cannot hold it (nested too deep, endless digits).
-
-    One such job must not hide the others of a list.
-    """
-    try:
-        return from_json(text)
-    except PayloadError:
-        return text
+from graphile_worker.jobs.job import Job, JobState
+from graphile_worker.jobs.stored import aware, flags_of, payload_of
 
 
 def job_of(row: Row, task_identifier: str | None = None, queue_name: str | None = None) -> Job:

@@ -22,7 +22,6 @@ from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob, RawJobSpec
 from graphile_worker.jobs.spec import JobSpec
 from graphile_worker.queries.release_jobs import complete_in_transaction
-from graphile_worker.queries.rows import flags_of, payload_of
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.tasks.transaction import JobTransaction
@@ -92,10 +91,8 @@ class _Context:
     def job(self) -> Job:
         """The job as it was claimed: `attempts` counts this run."""
         if self._job is None:
-            claimed = self._claimed
-            payload, flags = payload_of(claimed.payload), flags_of(claimed.flags)
             worker_id = self._environment.identity.id
-            self._job = claimed.job(self._task_identifier, worker_id, payload, flags)
+            self._job = self._claimed.job(self._task_identifier, worker_id)
         return self._job
 
     @property

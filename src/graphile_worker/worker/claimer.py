@@ -67,6 +67,8 @@ class Claimer:
         """To be called with each job that was taken, and what became of it."""
         self._backoff = Backoff()
         self._plain_until = 0.0
+        self._plain_once = False
+        self._queues_exist = True
         self._reached = FRONT
         self._plans = Plans(connection)
         self.is_answered = False
@@ -137,7 +139,11 @@ class Claimer:
                 self._waits_for_room = False
 
     async def _claim_into_room(self) -> int | None:
-        """Claim once and start what came; None when there was no room, after waiting for some."""
+        """Claim once and start what came, and say how much.
+
+        None is no reason to rest: there was no room, and now there may be, or nothing was found
+        without a look everywhere.
+        """
         room = self._room()
         if room <= 0:
             # Whatever makes room wakes us while this is set, so there is no need to poll.
@@ -146,27 +152,25 @@ class Claimer:
             self._waits_for_room = False
             return None
         asked = batch_size(room)
-        jobs = await self._claim(asked)
+        async with self.turn:
+            await self._lost_claims.give_back()
+            await self._plans.renew_if_old()
+            look = self._look(time.monotonic())
+            jobs = await self._send_claim(asked, look)
         self._take(jobs, asked)
         if jobs:
             # They begin before the next claim: where they end at once, it asks for all their slots
             # together, instead of for the one that was free already.
             await asyncio.sleep(0)
-        return len(jobs)
+        return None if not jobs and look is Look.PLAIN else len(jobs)
 
-    async def _claim(self, limit: int) -> list[ClaimedJob]:
-        async with self.turn:
-            return await self._send_claim(limit)
-
-    async def _send_claim(self, limit: int) -> list[ClaimedJob]:
-        await self._lost_claims.give_back()
-        await self._plans.renew_if_old()
+    async def _send_claim(self, limit: int, look: Look) -> list[ClaimedJob]:
         started = time.monotonic()
         if not self._task_ids.ids:
             # Everything is paused; to find that out, a claim would read all jobs that are due.
             self.answered_at, self.is_answered = started, True
+            self._plan_next([], look, 0.0, is_full=False)
             return []
-        look = self._look(started)
         try:
             jobs = await self._connection.run(self._statement(limit, look))
         except ConnectionLostError:
@@ -174,14 +178,21 @@ class Claimer:
             raise
         self.answered_at = self._plans.claimed(started)
         self.is_answered = True
-        if len(jobs) < limit:
-            self._plain_until = 0.0
-        else:
-            self._reached = place_of(jobs[-1])
-            if look is not Look.PLAIN:
-                pause = self._pause_between_looks(self.answered_at - started)
-                self._plain_until = 0.0 if jobs[0].queues_exist else self.answered_at + pause
+        self._plan_next(jobs, look, self.answered_at - started, is_full=len(jobs) == limit)
         return jobs
+
+    def _plan_next(self, jobs: list[ClaimedJob], look: Look, took: float, *, is_full: bool) -> None:
+        """Decide how the next claims look for jobs."""
+        self._plain_once = False
+        if jobs and look is not Look.PLAIN:
+            self._queues_exist = jobs[0].queues_exist
+        if not is_full:
+            self._plain_until, self._reached = 0.0, FRONT
+            return
+        self._reached = place_of(jobs[-1])
+        if look is not Look.PLAIN:
+            pause = 0.0 if self._queues_exist else self._pause_between_looks(took)
+            self._plain_until = time.monotonic() + pause
 
     @staticmethod
     def _pause_between_looks(took: float) -> float:
@@ -193,7 +204,7 @@ class Claimer:
         return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)
 
     def _look(self, now: float) -> Look:
-        if now < self._plain_until:
+        if now < self._plain_until or self._plain_once:
             return Look.PLAIN
         return Look.HEADS if self._rules.by_index else Look.QUEUES
 
@@ -214,7 +225,10 @@ class Claimer:
     async def _idle(self) -> None:
         # On our own connection: handlers may hold all those of the pool.
         await self._task_ids.refresh_if_old(self._connection)
-        await self._wakeup.wait(self._rules.poll_interval)
+        is_called = await self._wakeup.wait(self._rules.poll_interval)
+        # What calls is most likely a job of no queue, which a plain claim finds sooner; where it
+        # finds nothing, a look everywhere follows.
+        self._plain_once = is_called and not self._queues_exist
 
     async def _pause(self, delay: float) -> None:
         """Wait, but not past the start of the shutdown."""

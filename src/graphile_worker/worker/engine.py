@@ -142,7 +142,7 @@ class Engine:
         self.errors: list[Exception] = []
         self._collect_errors = collect_errors
         self._events = self._job_events(hooks, rules.identity) if hooks.watch_jobs else None
-        self._told_each = self._events is not None or options.claim_mode != "lock"
+        self._told_each = options.claim_mode != "lock"
         self._run_job = self.runner.run if self._events is None else self._events.run
 
     @property
@@ -365,9 +365,11 @@ class Engine:
         if self._told_each:
             for job in jobs:
                 self._released(job, COMPLETED, lost=False)
-        else:
-            self.claimer.room_made()
-            self.completed += len(jobs)
+            return
+        self.claimer.room_made()
+        self.completed += len(jobs)
+        if self._events is not None:
+            self._events.completed(jobs)
 
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
         job = self.claimer.as_taken(job)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
-from graphile_worker.jobs.claimed_job import moment
+from graphile_worker.jobs.stored import moment
 from graphile_worker.runtime.shutdown import ShutdownState
 from graphile_worker.worker.engine import Engine
 from graphile_worker.worker.loop_monitor import LoopMonitor
