@@ -16,6 +16,7 @@ from graphile_worker.queries.claim_jobs import FRONT, Look, batch_size, claim_jo
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.claim_loop import MissingRoom, claim_until_empty, pause
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
@@ -75,15 +76,11 @@ class Claimer:
         """Whether the last claim was answered."""
         self.answered_at: float | None = None
         """When one was answered last, on the monotonic clock."""
+        self._missing_room = MissingRoom(wakeup)
+        self.room_made = self._missing_room.made
+        """To be called when a slot is free or an outcome stored."""
         self.turn = asyncio.Lock()
         """Held while a claim is under way; who takes it keeps claims from being sent."""
-        self._waits_for_room = False
-
-    def room_made(self) -> None:
-        """A slot is free or an outcome stored: a reason to wake up only while room is missing."""
-        if self._waits_for_room:
-            self._waits_for_room = False
-            self._wakeup()
 
     @staticmethod
     def is_ours(_job: ClaimedJob) -> bool:
@@ -109,7 +106,7 @@ class Claimer:
                 self.is_answered = False
                 delay = next(delays)
                 logger.warning("cannot claim jobs, trying again in %.1f s: %s", delay, error)
-                await self._pause(delay)
+                await pause(self._shutdown, delay)
                 continue
             delays = self._backoff.delays()
             if claimed == 0:
@@ -120,23 +117,16 @@ class Claimer:
     async def run_until_empty(self, is_idle: Callable[[], bool]) -> None:
         """Claim until nothing is due and nothing runs.
 
-        Two empty claims in a row end it: one alone proves nothing while another session holds
-        rows locked.
-
         Raises:
             DatabaseError: a claim failed.
         """
-        empty_claims = 0
-        while empty_claims < 2 and not self._shutdown.draining.is_set():  # noqa: PLR2004
-            if await self._claim_into_room() != 0:
-                empty_claims = 0
-            elif is_idle():
-                empty_claims += 1
-            else:
-                empty_claims = 0
-                self._waits_for_room = True
-                await self._wakeup.wait(self._rules.poll_interval)
-                self._waits_for_room = False
+        await claim_until_empty(
+            self._claim_into_room,
+            is_idle=is_idle,
+            room=self._missing_room,
+            shutdown=self._shutdown,
+            poll_interval=self._rules.poll_interval,
+        )
 
     async def _claim_into_room(self) -> int | None:
         """Claim once and start what came, and say how much.
@@ -147,9 +137,7 @@ class Claimer:
         room = self._room()
         if room <= 0:
             # Whatever makes room wakes us while this is set, so there is no need to poll.
-            self._waits_for_room = True
-            await self._wakeup.wait()
-            self._waits_for_room = False
+            await self._missing_room.wait()
             return None
         asked = batch_size(room)
         async with self.turn:
@@ -229,11 +217,3 @@ class Claimer:
         # What calls is most likely a job of no queue, which a plain claim finds sooner; where it
         # finds nothing, a look everywhere follows.
         self._plain_once = is_called and not self._queues_exist
-
-    async def _pause(self, delay: float) -> None:
-        """Wait, but not past the start of the shutdown."""
-        try:
-            async with asyncio.timeout(delay):
-                await self._shutdown.draining.wait()
-        except TimeoutError:
-            return

@@ -16,6 +16,7 @@ from graphile_worker.queries.row_locks import BEGIN, COMMIT, claim_by_row_lock, 
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.claim_loop import MissingRoom, claim_until_empty, pause
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
@@ -73,19 +74,15 @@ class TransactionClaimer:
         # By the identity of a job as it is released, until it is.
         self._taken_as: dict[int, ClaimedJob] = {}
         self._asking = asyncio.Lock()
-        self._waits_for_room = False
         self.is_answered = False
         """Whether the last claim was answered."""
         self.answered_at: float | None = None
         """When one was answered last, on the monotonic clock."""
+        self._missing_room = MissingRoom(wakeup)
+        self.room_made = self._missing_room.made
+        """To be called when a slot is free or an outcome stored."""
         self.turn = asyncio.Lock()
         """Held while jobs are being locked; who takes it keeps that from happening."""
-
-    def room_made(self) -> None:
-        """A slot is free or an outcome stored: a reason to wake up only while room is missing."""
-        if self._waits_for_room:
-            self._waits_for_room = False
-            self._wakeup()
 
     def is_ours(self, job: ClaimedJob) -> bool:
         """Whether the row of a running job is locked for us, in one way or the other."""
@@ -121,17 +118,13 @@ class TransactionClaimer:
             DatabaseError: a claim failed.
         """
         connection, plans = self._lanes[0]
-        empty_claims = 0
-        while empty_claims < 2 and not self._shutdown.draining.is_set():  # noqa: PLR2004
-            if await self._do_batch(connection, plans) != 0:
-                empty_claims = 0
-            elif is_idle():
-                empty_claims += 1
-            else:
-                empty_claims = 0
-                self._waits_for_room = True
-                await self._wakeup.wait(self._rules.poll_interval)
-                self._waits_for_room = False
+        await claim_until_empty(
+            lambda: self._do_batch(connection, plans),
+            is_idle=is_idle,
+            room=self._missing_room,
+            shutdown=self._shutdown,
+            poll_interval=self._rules.poll_interval,
+        )
 
     async def _run_lane(self, connection: SteadyConnection, plans: Plans) -> None:
         delays = Backoff().delays()
@@ -150,7 +143,7 @@ class TransactionClaimer:
                 self.is_answered = False
                 delay = next(delays)
                 logger.warning("cannot claim jobs, trying again in %.1f s: %s", delay, error)
-                await self._pause(delay)
+                await pause(self._shutdown, delay)
                 continue
             delays = Backoff().delays()
 
@@ -171,9 +164,7 @@ class TransactionClaimer:
             await self._turn_to_claim()
         room = self._room()
         if room <= 0:
-            self._waits_for_room = True
-            await self._wakeup.wait()
-            self._waits_for_room = False
+            await self._missing_room.wait()
             return None
         asked = batch_size(room)
         async with self.turn:
@@ -277,11 +268,3 @@ class TransactionClaimer:
         self._lost_claims.suspect()
         for job, outcome in ended:
             self._on_released(job, outcome, lost=True)
-
-    async def _pause(self, delay: float) -> None:
-        """Wait, but not past the start of the shutdown."""
-        try:
-            async with asyncio.timeout(delay):
-                await self._shutdown.draining.wait()
-        except TimeoutError:
-            return
