@@ -16,7 +16,7 @@ from graphile_worker.drivers.connect import connect
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.stored import moment
 from graphile_worker.queries.claim_jobs import FRONT, Look, Place, claim_jobs, place_of
-from graphile_worker.queries.release_jobs import release_completed, release_unqueued
+from graphile_worker.queries.release_jobs import release_claim, release_completed
 from graphile_worker.queries.task_ids import register_tasks
 
 SCHEMA = Schema("graphile_worker")
@@ -79,12 +79,9 @@ async def test_a_job_is_released_only_as_it_was_claimed(
     for wrong in (now - MICROSECOND, now + MICROSECOND):
         other = job._replace(locked_at=wrong.timestamp())
         assert not await database.run(release_completed(SCHEMA, worker_id="w", jobs=[other]))
-        assert not await database.run(
-            release_unqueued(SCHEMA, worker_id="w", locked_at=other.locked_at, ids=[job.id])
-        )
-    assert await database.run(
-        release_unqueued(SCHEMA, worker_id="w", locked_at=job.locked_at, ids=[job.id, 0])
-    ) == {job.id}
+        assert not await database.run(release_claim(SCHEMA, worker_id="w", jobs=[other]))
+    release = release_claim(SCHEMA, worker_id="w", jobs=[job, job._replace(id=0)])
+    assert await database.run(release) == {job.id}
 
 
 async def test_a_clock_far_in_the_future_is_no_obstacle(

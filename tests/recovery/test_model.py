@@ -34,9 +34,9 @@ from graphile_worker.jobs.outcome import Unfinished, Verdict
 from graphile_worker.queries.claim_jobs import Look, claim_jobs
 from graphile_worker.queries.release_jobs import (
     complete_in_transaction,
+    release_claim,
     release_completed,
     release_unfinished,
-    release_unqueued,
     return_lost_claims,
 )
 from graphile_worker.queries.task_ids import register_tasks
@@ -166,12 +166,10 @@ class Fleet(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(worker.believes))
         worker.believes.remove(job)
         is_ours = self.holds(worker, job)
-        if how == "complete" and job.queue_id is None:
-            release = release_unqueued(
-                SCHEMA, worker_id=worker.id, locked_at=job.locked_at, ids=[job.id]
-            )
+        if how == "complete":
+            release = release_claim(SCHEMA, worker_id=worker.id, jobs=[job])
             stored = dict.fromkeys(self.run(release), True)
-        elif how in {"complete", "complete among others"}:
+        elif how == "complete among others":
             stored = self.run(release_completed(SCHEMA, worker_id=worker.id, jobs=[job]))
         elif how == "in its transaction":
             done = self.run(complete_in_transaction(SCHEMA, worker_id=worker.id, job=job))

@@ -32,22 +32,24 @@ def release_completed(
     return Statement("release_completed", load("release_completed", schema), args, _stored)
 
 
-def release_unqueued(
-    schema: Schema, *, worker_id: str, locked_at: float, ids: list[int]
+def release_claim(
+    schema: Schema, *, worker_id: str, jobs: Sequence[ClaimedJob]
 ) -> Statement[set[int]]:
-    """Delete jobs of no queue that ran well, all of them of one claim.
+    """Delete jobs of one claim that ran well, and unlock their queues.
+
+    It waits for rows that another session has locked.
 
     Args:
         schema: where the tables are.
         worker_id: whose jobs they are.
-        locked_at: that of each of them.
-        ids: the jobs.
+        jobs: all in named queues, or none.
 
     Returns:
-        Those that were deleted; the others were no longer held as they were claimed.
+        The ids that were deleted; the others were no longer held as they were claimed.
     """
-    name = "release_unqueued"
-    return Statement(name, load(name, schema), (worker_id, ids, locked_at), _id_set)
+    name = "release_unqueued" if jobs[0].queue_id is None else "release_queued"
+    args = (worker_id, [job.id for job in jobs], jobs[0].locked_at)
+    return Statement(name, load(name, schema), args, _id_set)
 
 
 class Advanced(NamedTuple):

@@ -88,9 +88,9 @@ class Claimer:
         return True
 
     @staticmethod
-    def as_taken(job: ClaimedJob) -> ClaimedJob:
-        """The job that `take` was given, by what `release` was given: the same."""
-        return job
+    def as_taken(jobs: list[ClaimedJob]) -> list[ClaimedJob]:
+        """The jobs that `take` was given, by what `release` was given: the same."""
+        return jobs
 
     async def run(self) -> None:
         """Claim until the worker drains, through any outage of the database.

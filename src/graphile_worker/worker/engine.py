@@ -142,7 +142,6 @@ class Engine:
         self.errors: list[Exception] = []
         self._collect_errors = collect_errors
         self._events = self._job_events(hooks, rules.identity) if hooks.watch_jobs else None
-        self._told_each = options.claim_mode != "lock"
         self._run_job = self.runner.run if self._events is None else self._events.run
 
     @property
@@ -199,6 +198,7 @@ class Engine:
             take=self._take,
             turn_to_claim=turn,
             release=self.releaser.put,
+            on_completed=self._all_completed,
             on_released=self._released,
         )
 
@@ -362,17 +362,14 @@ class Engine:
         self._wakeup()
 
     def _all_completed(self, jobs: list[ClaimedJob]) -> None:
-        if self._told_each:
-            for job in jobs:
-                self._released(job, COMPLETED, lost=False)
-            return
+        jobs = self.claimer.as_taken(jobs)
         self.claimer.room_made()
         self.completed += len(jobs)
         if self._events is not None:
             self._events.completed(jobs)
 
     def _released(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
-        job = self.claimer.as_taken(job)
+        [job] = self.claimer.as_taken([job])
         self.claimer.room_made()
         if outcome is RETURNED and self.local_queue is not None:
             self.local_queue.returned(lost=lost)

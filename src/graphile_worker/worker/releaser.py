@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import Final, Protocol, TypeVar
 
 from graphile_worker.database.statement import Statement
@@ -15,13 +13,14 @@ from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome, Unfinished, Verdict
 from graphile_worker.queries.release_jobs import (
     Advanced,
+    release_claim,
     release_completed,
     release_unfinished,
-    release_unqueued,
 )
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
+from graphile_worker.worker.by_claim import by_claim
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.freed_queues import FreedQueues
 from graphile_worker.worker.kept_queues import KeptQueues
@@ -39,14 +38,8 @@ _LOCKED: Final = "55P03"
 """Another session has a row locked, longer than the lock_timeout."""
 _UNSTORABLE: Final = "the error of this job could not be stored: "
 
-_WORTH_A_STATEMENT: Final = 64
-"""Jobs for which a statement of their own is cheaper than to be told from those of other claims."""
-
 T = TypeVar("T")
 Pair = tuple[ClaimedJob, Outcome]
-
-
-_locked_at = itemgetter(ClaimedJob._fields.index("locked_at"))
 
 
 class OnReleased(Protocol):
@@ -184,13 +177,13 @@ class Releaser:
     async def _send(self, batch: list[Pair]) -> None:
         plain = [job for job, end in batch if end is COMPLETED and job.queue_id is None]
         if plain:
-            await self._complete_plain(plain)
+            await self._complete(plain)
         if len(plain) < len(batch):
             others = [pair for pair in batch if pair[1] is not COMPLETED or pair[0].queue_id]
             await self._send_mixed(others)
 
     async def _send_mixed(self, batch: list[Pair]) -> None:
-        completed: list[Pair] = []
+        completed: list[ClaimedJob] = []
         kept: list[Pair] = []
         unfinished: list[tuple[ClaimedJob, Unfinished]] = []
         for pair in batch:
@@ -200,18 +193,14 @@ class Releaser:
             elif job.queue_id is not None and self._kept_queues.keeps(job):
                 kept.append(pair)
             else:
-                completed.append(pair)
+                completed.append(job)
         while kept:
             await self._advance(kept[:_MOST_ADVANCED])
             del kept[:_MOST_ADVANCED]
         if completed:
-            await self._complete(completed, [job for job, _ in completed])
+            await self._complete(completed)
         if unfinished:
             await self._send_unfinished(unfinished)
-
-    async def _complete(self, pairs: list[Pair], jobs: list[ClaimedJob]) -> None:
-        stored, ambiguous = await self._delete(jobs)
-        self._stored(pairs, stored, ambiguous=ambiguous)
 
     async def _advance(self, pairs: list[Pair]) -> None:
         """Release jobs of named queues, and go on with the next job of each."""
@@ -249,34 +238,42 @@ class Releaser:
         except DatabaseError as error:
             logger.debug("cannot announce queues that are free: %s", error)
 
-    async def _complete_plain(self, jobs: list[ClaimedJob]) -> None:
-        claims = _by_claim(jobs) if self._hurries else None
+    async def _complete(self, jobs: list[ClaimedJob]) -> None:
+        """Jobs that ran well, all in named queues or none."""
+        claims = by_claim(jobs) if self._hurries else None
         if claims is None:
-            await self._complete([(job, COMPLETED) for job in jobs], jobs)
+            await self._complete_any(jobs)
             return
         for claim in claims:
             await self._complete_claim(claim)
 
+    async def _complete_any(self, jobs: list[ClaimedJob], *, ambiguous: bool = False) -> None:
+        stored, also_ambiguous = await self._delete(jobs)
+        pairs: list[Pair] = [(job, COMPLETED) for job in jobs]
+        self._stored(pairs, stored, ambiguous=ambiguous or also_ambiguous)
+
     async def _complete_claim(self, jobs: list[ClaimedJob]) -> None:
-        """Jobs of no queue, and of one claim."""
-        statement = release_unqueued(
-            self._schema,
-            worker_id=self._identity.id,
-            locked_at=jobs[0].locked_at,
-            ids=[job.id for job in jobs],
-        )
+        statement = release_claim(self._schema, worker_id=self._identity.id, jobs=jobs)
         try:
             gone, ambiguous = await self._persist(statement, waits_for_locks=False)
         except DatabaseError as error:
             if error.sqlstate != _LOCKED:
                 raise
-            await self._complete([(job, COMPLETED) for job in jobs], jobs)
+            await self._complete_any(jobs)
             return
-        if len(gone) == len(jobs):
-            self._on_completed(jobs)
-        else:
-            pairs = [(job, COMPLETED) for job in jobs]
-            self._stored(pairs, dict.fromkeys(gone, True), ambiguous=ambiguous)
+        done = jobs if len(gone) == len(jobs) else [job for job in jobs if job.id in gone]
+        if done:
+            self._completed(done)
+        if len(done) < len(jobs):
+            rest = [job for job in jobs if job.id not in gone]
+            await self._complete_any(rest, ambiguous=ambiguous)
+
+    def _completed(self, jobs: list[ClaimedJob]) -> None:
+        for job in jobs:
+            if job.queue_id is None:
+                break  # then none is in a queue
+            self.queue_freed(job.queue_id)
+        self._on_completed(jobs)
 
     async def _delete(self, jobs: list[ClaimedJob]) -> tuple[dict[int, bool], bool]:
         return await self._persist(
@@ -381,16 +378,6 @@ class Releaser:
 def interrupted(delay: float) -> Unfinished:
     """The outcome of a job that the worker's shutdown cut off."""
     return Unfinished(Verdict.REFUNDED, "Job recovered after worker interruption", delay)
-
-
-def _by_claim(jobs: list[ClaimedJob]) -> list[list[ClaimedJob]] | None:
-    """The jobs of each claim; None where they are too few for statements of their own."""
-    claims = len(set(map(_locked_at, jobs)))
-    if claims == 1:
-        return [jobs]
-    if (claims - 1) * _WORTH_A_STATEMENT > len(jobs):
-        return None
-    return [list(claim) for _, claim in groupby(sorted(jobs, key=_locked_at), _locked_at)]
 
 
 def _is_refusal(error: DatabaseError) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from enum import Enum
 
 from graphile_worker.jobs.claimed_job import ClaimedJob
@@ -28,7 +27,9 @@ class State(Enum):
 class RowLockBatch:
     """Which jobs run, and how the others ended; no I/O."""
 
-    def __init__(self, jobs: Iterable[ClaimedJob]) -> None:
+    def __init__(self, jobs: list[ClaimedJob]) -> None:
+        self.size = len(jobs)
+        """How many there were."""
         # By the identity of the claim, as in `Slots`.
         self.running = {id(job): job for job in jobs}
         self.done: list[ClaimedJob] = []
@@ -63,8 +64,7 @@ class RowLockBatch:
         except TimeoutError:
             return
 
-    def ended(self) -> list[Pair]:
-        """How each ended that has."""
-        done: list[Pair] = [(job, COMPLETED) for job in self.done]
+    def others(self) -> list[Pair]:
+        """How each ended that has, but for those that are done."""
         untouched: list[Pair] = [(job, RETURNED) for job in self.untouched]
-        return [*done, *untouched, *self.unfinished, *self.late]
+        return [*untouched, *self.unfinished, *self.late]

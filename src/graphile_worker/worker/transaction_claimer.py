@@ -10,7 +10,7 @@ from typing import Final
 
 from graphile_worker.errors import DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import Outcome
+from graphile_worker.jobs.outcome import COMPLETED, Outcome
 from graphile_worker.queries.claim_jobs import batch_size
 from graphile_worker.queries.row_locks import BEGIN, COMMIT, claim_by_row_lock, settle_row_locks
 from graphile_worker.runtime.retry import Backoff
@@ -21,7 +21,7 @@ from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
 from graphile_worker.worker.releaser import OnReleased
-from graphile_worker.worker.row_lock_batch import RowLockBatch, State
+from graphile_worker.worker.row_lock_batch import Pair, RowLockBatch, State
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
@@ -39,7 +39,8 @@ class TransactionClaimer:
     released in the usual way: transactions stay young, and nothing else is special about it.
 
     Collaborators: `room` and `take` as for `Claimer`; `turn_to_claim` is awaited before a claim;
-    `release` takes a job that is locked in the usual way; `on_released` hears of all others.
+    `release` takes a job that is locked in the usual way; `on_completed` hears of those
+    that are done, and `on_released` of all others.
     """
 
     def __init__(  # noqa: PLR0913 (a name for each collaborator)
@@ -55,6 +56,7 @@ class TransactionClaimer:
         take: Callable[[list[ClaimedJob], int], None],
         turn_to_claim: Callable[[], Awaitable[None]] | None,
         release: Callable[[ClaimedJob, Outcome], None],
+        on_completed: Callable[[list[ClaimedJob]], None],
         on_released: OnReleased,
     ) -> None:
         self._rules = rules
@@ -67,6 +69,7 @@ class TransactionClaimer:
         self._take = take
         self._turn_to_claim = turn_to_claim
         self._release = release
+        self._on_completed = on_completed
         self._on_released = on_released
         # By the identity of the claim, until the job has ended.
         self._batches: dict[int, RowLockBatch] = {}
@@ -89,9 +92,11 @@ class TransactionClaimer:
         batch = self._batches.get(id(job))
         return batch is None or batch.state is not State.LOST
 
-    def as_taken(self, job: ClaimedJob) -> ClaimedJob:
-        """The job that `take` was given, by what `release` was given; to be asked once."""
-        return self._taken_as.pop(id(job), job)
+    def as_taken(self, jobs: list[ClaimedJob]) -> list[ClaimedJob]:
+        """The jobs that `take` was given, by what `release` was given; to be asked once."""
+        if not self._taken_as:
+            return jobs
+        return [self._taken_as.pop(id(job), job) for job in jobs]
 
     def put(self, job: ClaimedJob, outcome: Outcome) -> None:
         """A job has ended."""
@@ -132,7 +137,7 @@ class TransactionClaimer:
             try:
                 async with self._asking:
                     batch = await self._claim_into_room(connection, plans)
-                    if batch is not None and not batch.running and not batch.ended():
+                    if batch is not None and not batch.size:
                         await connection.run(COMMIT)
                         await self._task_ids.refresh_if_old(connection)
                         await self._wakeup.wait(self._rules.poll_interval)
@@ -152,9 +157,8 @@ class TransactionClaimer:
         batch = await self._claim_into_room(connection, plans)
         if batch is None:
             return None
-        count = len(batch.running) + len(batch.ended())
         await self._finish(connection, batch)
-        return count
+        return batch.size
 
     async def _claim_into_room(
         self, connection: SteadyConnection, plans: Plans
@@ -230,7 +234,9 @@ class TransactionClaimer:
                 for job in running:
                     self._locked[id(job)] = job._replace(locked_at=locked[job.id])
         batch.state = State.COMMITTED
-        for job, outcome in batch.ended():
+        if batch.done:
+            self._on_completed(batch.done)
+        for job, outcome in batch.others():
             if job.id in locked:
                 self._locked.pop(id(job), None)
                 self._release_locked(job, job._replace(locked_at=locked[job.id]), outcome)
@@ -260,11 +266,11 @@ class TransactionClaimer:
 
     def _lose(self, batch: RowLockBatch) -> None:
         batch.state = State.LOST
-        ended = batch.ended()
+        done: list[Pair] = [(job, COMPLETED) for job in batch.done]
         logger.warning(
             "a transaction was lost, and with it the claims of %d jobs, which will run again",
-            len(ended) + len(batch.running),
+            batch.size,
         )
         self._lost_claims.suspect()
-        for job, outcome in ended:
+        for job, outcome in [*done, *batch.others()]:
             self._on_released(job, outcome, lost=True)
