@@ -50,8 +50,9 @@ class WorkerShutdownConfig:
     """
 
     listen_os_shutdown_signals: bool = True
-    """Whether SIGINT and SIGTERM start the shutdown while `run` is under way. Turn it off where
-    the host program handles signals. Off the main thread it has no effect."""
+    """Whether SIGINT, SIGTERM and the end of the terminal start the shutdown while `run` is under
+    way. Turn it off where the host program handles signals. Off the main thread it has no
+    effect."""
     shutdown_signal: ShutdownTrigger | None = None
     """An event or awaitable of the host that starts the shutdown, besides the signals."""
     grace_period: Duration = timedelta(seconds=5)
