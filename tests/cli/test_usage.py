@@ -44,6 +44,7 @@ def test_every_command_has_help(name, capsys):
     ("arguments", "message"),
     [
         (["nonsense"], "No such command 'nonsense'"),
+        (["lst"], "No such command 'lst'; did you mean 'list'?"),
         (["list", "--nonsense"], "No such option"),
         (["list", "--state", "asleep"], "'asleep' is not one of"),
         (["list", "--limit", "-1"], "-1 is not in the range x>=0"),

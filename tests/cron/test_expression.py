@@ -70,6 +70,10 @@ def test_fields_are_equal_when_they_mean_the_same():
     assert parse_expression("0 0-5 * * *") != parse_expression("0 0-6 * * *")
 
 
+def test_what_is_shown_of_an_expression_is_its_text():
+    assert repr(parse_expression("0 */6 * * 1-5")) == "Expression('0 */6 * * 1-5')"
+
+
 def test_stars_in_the_hours_mean_another_thing_on_the_day_of_a_change():
     assert parse_expression("0 */6 * * *") != parse_expression("0 0,6,12,18 * * *")
     assert parse_expression("0 0-23 * * *") == parse_expression("0 * * * *")

@@ -126,7 +126,7 @@ async def test_what_is_registered_after_init_is_not_seen(gw_database: str) -> No
 def test_answers_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="run_at must have a time zone"):
         JobRecoveryResult.reschedule(datetime(2030, 1, 1))  # noqa: DTZ001
-    with pytest.raises(ConfigurationError, match="attempts must be at least 0, got -1"):
+    with pytest.raises(ConfigurationError, match="attempts must be between 0 and 32767, got -1"):
         JobRecoveryResult.reschedule(datetime.now(UTC), -1)
     assert HookResult.skip() == HookResult.skip() != HookResult.CONTINUE
     assert HookResult.fail("a") != HookResult.fail("b")

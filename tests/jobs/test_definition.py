@@ -9,6 +9,7 @@ import pytest
 
 from graphile_worker.errors import ConfigurationError, PayloadError
 from graphile_worker.jobs.definition import JobDefinition, as_definition, task_ref
+from graphile_worker.jobs.new_job import RawJobSpec
 from graphile_worker.jobs.spec import JobKeyMode, JobSpec
 
 
@@ -51,6 +52,14 @@ def test_a_bad_reference_is_refused_when_it_is_used():
         task_ref("x", SendEmail, spec={})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="the task 'x': complex cannot be a payload type"):
         task_ref("x", complex).job(1j)
+
+
+def test_a_dict_is_no_spec_of_a_call():
+    fields: Any = {"queue_name": "q"}
+    with pytest.raises(ConfigurationError, match=r"spec must be a JobSpec, got \{'queue_name'"):
+        task_ref("x", dict).job({}, fields)
+    with pytest.raises(ConfigurationError, match="spec must be a JobSpec, got"):
+        RawJobSpec("x", {}, fields)
 
 
 def test_a_call_s_spec_goes_over_the_task_s_field_by_field():

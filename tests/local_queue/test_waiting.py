@@ -193,10 +193,13 @@ async def test_the_answer_of_a_claim_that_comes_after_the_release_goes_back(
 
 async def test_a_full_batch_of_outcomes_waits_for_no_others(gw_database: str) -> None:
     ran: Counter[int] = Counter()
+    all_ran = asyncio.Event()
 
     @task(payload=None)
     async def work(ctx: WorkerContext) -> None:
         ran[ctx.job.id] += 1
+        if len(ran) == 1500:
+            all_ran.set()
 
     async with sql(gw_database) as connection:
         await connection.execute(
@@ -213,6 +216,7 @@ async def test_a_full_batch_of_outcomes_waits_for_no_others(gw_database: str) ->
                 return await connection.fetchval(f"select count(*) from {JOBS}") <= 500
 
             await until(one_batch_stored)
+            await all_ran.wait()  # what only waits for a slot would go back
         assert not await connection.fetchval(f"select count(*) from {JOBS}")
     assert len(ran) == 1500
     assert set(ran.values()) == {1}

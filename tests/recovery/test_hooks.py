@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -96,6 +97,19 @@ async def test_each_job_of_a_dead_worker_is_asked_about_and_told_once(
     ((end, at_end),) = ends
     assert (end.job.id, end.reason) == (job_id, FailureReason.WORKER_CRASHED)
     assert (at_end, at_summary) == (None, None), "told when it is in the table"
+
+
+async def test_an_answer_that_fits_no_table_does_not_stop_the_sweep(gw_database: str) -> None:
+    """It would be asked again, and fail again, in every sweep of every worker."""
+    registry = HookRegistry()
+    registry.on(JobRecovery, lambda _: JobRecoveryResult.reschedule(datetime.now(UTC), 40_000))
+    async with sql(gw_database) as connection:
+        await connection.execute(DEAD)
+        await connection.execute(CLAIMED)
+        result = await swept_by("async", gw_database, registry)
+        row = await connection.fetchrow("select * from graphile_worker._private_jobs")
+    assert result.recovered_count == 1
+    assert (row["last_error"], row["attempts"]) == ("Job recovered after worker interruption", 0)
 
 
 @pytest.mark.parametrize("client", ["async", "sync"])

@@ -10,12 +10,15 @@ import pytest
 from support.relay import Relay
 from support.running import running, sql, until
 
-from graphile_worker import WorkerContext, WorkerOptions, task
+from graphile_worker import ConnectionLostError, WorkerContext, WorkerOptions, task
 from graphile_worker.client.open_database import open_database
 from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Statement, nothing
 from graphile_worker.hooks.dispatch import frozen
 from graphile_worker.hooks.registry import HookRegistry
+from graphile_worker.queries.cron import now
 from graphile_worker.worker.crons import cron_scheduler
+from graphile_worker.worker.service_database import ServiceDatabase
 
 
 def through(relay: Relay, url: str) -> str:
@@ -109,4 +112,27 @@ async def test_recurring_jobs_survive_a_server_that_does_not_answer(
         await until(caught_up)
         running.cancel()
         await asyncio.wait([running])
+        await database.aclose()
+
+
+async def test_a_service_that_is_not_answered_gives_its_connection_to_the_next(
+    gw_database: str,
+) -> None:
+    """Sweeps, recurring jobs and pauses take turns: one that waits for ever would stop them all."""
+    asked = Statement("asked", "select 'never heard'", (), nothing)
+    async with Relay(socket_of(gw_database)) as relay:
+        database = await open_database(through(relay, gw_database), max_connections=1)
+        services = ServiceDatabase(database, answer_within=0.2)
+        relay.withhold_answers(from_one_with=b"never heard")
+
+        async def sweep() -> None:
+            async with services.connection() as connection, connection.transaction():
+                await connection.run(asked)
+
+        with pytest.raises(ConnectionLostError):
+            await asyncio.wait_for(sweep(), 15)
+        with pytest.raises(ConnectionLostError):
+            await asyncio.wait_for(services.run(asked), 15)
+        relay.answer_again()
+        assert (await asyncio.wait_for(services.run(now()), 15)).tzinfo is not None
         await database.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,8 @@ async def work() -> None: ...
         ("shutdown_grace_period", -1, "grace_period must be at least 0"),
         ("extensions", [1, 2], "two extensions are of the type int"),
         ("wait_for_database", -1, "wait_for_database must be at least 0"),
+        ("tasks", work, "tasks must be a list, even of one, got <FunctionTask 'work'>"),
+        ("plugins", object(), "plugins must be a list, even of one, got <object object"),
     ],
 )
 def test_a_senseless_option_is_named(option: str, value: object, says: str) -> None:
@@ -70,6 +73,12 @@ async def test_init_refuses_what_cannot_run() -> None:
 
     with pytest.raises(DuplicateTaskError, match="'work'"):
         await WorkerOptions(database_url="postgresql:///x", tasks=[work, other]).init()
+
+
+async def test_what_is_not_opened_yet_says_how_it_is() -> None:
+    opening: Any = WorkerOptions(database_url="postgresql:///x", tasks=[work]).init()
+    with pytest.raises(AttributeError, match=r"no 'run_once': write `async with … as opened:`"):
+        await opening.run_once()
 
 
 def test_chained_methods_return_new_options() -> None:

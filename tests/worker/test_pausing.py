@@ -203,7 +203,12 @@ async def test_a_paused_task_waits_while_others_run(gw_database: str, runs: Runs
 
 
 async def claims(worker: Worker, tasks: int) -> bool:
-    return len(worker._task_ids.ids) == tasks
+    """Whether it claims jobs of so many tasks; a claim that was sent before is answered by then."""
+    if len(worker._task_ids.ids) != tasks:
+        return False
+    assert worker._parts is not None
+    async with worker._parts.engine.claimer.turn:
+        return True
 
 
 async def test_claims_by_transaction_obey_too(gw_database: str, runs: Runs) -> None:

@@ -284,7 +284,7 @@ async def test_signals_meant_for_the_worker_leave_a_running_handler_alone(pool, 
     payload = {"report": reports.path(), "file": str(go_on)}
     call = asyncio.ensure_future(run(pool, tasks.wait_for_file, payload))
     pid = (await reports.read())["pid"]
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(pid, number)
     go_on.touch()
     assert await call == Returned(None)

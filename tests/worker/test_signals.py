@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, sent to real processes."""
+"""SIGINT, SIGTERM and SIGHUP, sent to real processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from typing import Any
 
 import pytest
 from support.running import sql
@@ -29,6 +30,8 @@ async def patient(ctx):
     await ctx.shutting_down.wait()
     print("draining", flush=True)
     await asyncio.sleep(float(sys.argv[3]))
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may have been started with nohup
 
 async def main():
     options = WorkerOptions(database_url=sys.argv[1], tasks=[endless, patient],
@@ -58,7 +61,7 @@ async def line(process: asyncio.subprocess.Process) -> str:
     return (await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_drains_and_ends_cleanly(gw_database: str, number: signal.Signals) -> None:
     process = await start(gw_database, grace=20)
     async with sql(gw_database) as connection:
@@ -119,6 +122,17 @@ async def test_earlier_handlers_are_called_too_and_put_back() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert seen == ["host"]
+
+
+@pytest.mark.parametrize("hosts_own", [signal.SIG_IGN, lambda *_: None], ids=["nohup", "reload"])
+async def test_a_hangup_that_ends_nothing_is_left_alone(hosts_own: Any) -> None:
+    before = signal.signal(signal.SIGHUP, hosts_own)
+    try:
+        with shutdown_on_signals(pytest.fail, pytest.fail):
+            assert signal.getsignal(signal.SIGHUP) is hosts_own
+        assert signal.getsignal(signal.SIGHUP) is hosts_own
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_a_handler_the_host_gave_to_the_loop_goes_on_working() -> None:

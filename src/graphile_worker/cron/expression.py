@@ -41,6 +41,9 @@ class Expression:
     def __str__(self) -> str:
         return " ".join(f.text for f in self.fields)
 
+    def __repr__(self) -> str:
+        return f"Expression({str(self)!r})"
+
     @property
     def fields(self) -> tuple[Field, Field, Field, Field, Field]:
         """In the order of the text."""

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.jobs.spec import SMALLINT
 
 
 class Answer(Enum):
@@ -111,12 +112,14 @@ class JobRecoveryResult:
             attempts: how many count as made; None gives the last one back.
 
         Raises:
-            ConfigurationError: a naive time, or negative attempts.
+            ConfigurationError: a naive time, or attempts that do not fit into the table.
         """
         if run_at.tzinfo is None:
             raise ConfigurationError(f"run_at must have a time zone, got {run_at!r}")
-        if attempts is not None and attempts < 0:
-            raise ConfigurationError(f"attempts must be at least 0, got {attempts}")
+        if attempts is not None and not 0 <= attempts < SMALLINT.stop:
+            raise ConfigurationError(
+                f"attempts must be between 0 and {SMALLINT.stop - 1}, got {attempts}"
+            )
         return JobRecoveryResult(RecoveryAction.RESCHEDULE, run_at, attempts)
 
 

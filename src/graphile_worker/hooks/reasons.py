@@ -9,7 +9,7 @@ class ShutdownReason(Enum):
     """Why a worker stops."""
 
     SIGNAL = "signal"
-    """SIGINT or SIGTERM."""
+    """SIGINT, SIGTERM, or the end of the terminal."""
     GRACEFUL = "graceful"
     """The program asked for it."""
     ERROR = "error"

@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeGuard, TypeVar, overload
 
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.new_job import NewJob
-from graphile_worker.jobs.spec import JobSpec, check_identifier
+from graphile_worker.jobs.spec import JobSpec, check_identifier, check_spec
 from graphile_worker.payloads.codec import PayloadCodec
 from graphile_worker.payloads.select import codec_for
 
@@ -59,6 +59,7 @@ class JobDefinition(Generic[P]):
 
         Raises:
             PayloadError: the payload is not what the task takes, or is not JSON.
+            ConfigurationError: `spec` is no `JobSpec`.
         """
         return NewJob(
             identifier=self.identifier,
@@ -70,7 +71,7 @@ class JobDefinition(Generic[P]):
         """Merged once for many jobs: bulk adds hand in one spec a hundred thousand times."""
         given, merged = self._merged
         if given is not spec:
-            merged = spec.over(self.spec)
+            merged = check_spec(spec).over(self.spec)
             self._merged = (spec, merged)
         return merged
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphile_worker.jobs.spec import JobSpec, check_identifier
+from graphile_worker.jobs.spec import JobSpec, check_identifier, check_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class RawJobSpec:
     """A job by the name of its task, for `add_raw_jobs`: no payload type is checked.
 
     Raises:
-        ConfigurationError: the identifier is empty or over 128 characters.
+        ConfigurationError: the identifier is empty or over 128 characters, or `spec` is no spec.
     """
 
     identifier: str
@@ -33,3 +33,4 @@ class RawJobSpec:
 
     def __post_init__(self) -> None:
         check_identifier(self.identifier)
+        check_spec(self.spec)

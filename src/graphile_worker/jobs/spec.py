@@ -98,6 +98,13 @@ class JobSpec:
         return dataclasses.replace(default, **given)
 
 
+def check_spec(spec: object) -> JobSpec:
+    """What is given for a spec, if it is one: not a dict of its fields."""
+    if not isinstance(spec, JobSpec):
+        raise ConfigurationError(f"spec must be a JobSpec, got {spec!r}")
+    return spec
+
+
 def check_identifier(identifier: object) -> str:
     """A task identifier that the database takes: 1 to 128 characters, no NUL."""
     if not isinstance(identifier, str):

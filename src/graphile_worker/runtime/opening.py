@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 
 class AsyncCloseable(Protocol):
@@ -43,3 +43,11 @@ class Opening(Generic[C]):
     ) -> None:
         if self._opened is not None:
             await self._opened.aclose()
+
+    if not TYPE_CHECKING:  # for type checkers there is nothing more here
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(
+                f"this is still to be opened, and has no {name!r}: write `async with … as opened:` "
+                "or `opened = await …`"
+            )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.database.executor import Database, SyncConnection, SyncDatabase
+from graphile_worker.database.executor import Database, SyncDatabase, SyncExecutor
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import JobLostError
@@ -24,6 +24,7 @@ from graphile_worker.jobs.spec import JobSpec
 from graphile_worker.queries.release_jobs import complete_in_transaction
 from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.runtime.shutdown import ShutdownSignal
+from graphile_worker.tasks.database_in_loop import DatabaseInLoop
 from graphile_worker.tasks.transaction import JobTransaction
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Environment:
     loop: asyncio.AbstractEventLoop
     sync_database: Callable[[], SyncDatabase]
     """Connections for transactions in threads; asked there."""
-    sync_utils: Callable[[SyncConnection], SyncWorkerUtils]
-    """The calls of `utils` in such a transaction."""
+    sync_utils: Callable[[SyncExecutor], SyncWorkerUtils]
+    """The calls of `utils`, in such a transaction or over a database."""
     claims_are_row_locks: bool = False
     """Whether jobs are claimed by a transaction of the worker's, and nothing else."""
 
@@ -171,9 +172,6 @@ class _Context:
             Schema(environment.schema), worker_id=environment.identity.id, job=self._claimed
         )
 
-    def _lost(self) -> JobLostError:
-        return JobLostError(self._claimed.id, self._environment.identity.id)
-
 
 class WorkerContext(_Context):
     """The context of an async handler."""
@@ -225,7 +223,7 @@ class WorkerContext(_Context):
                 finally:
                     self._adds_to = environment.utils
                 if not await connection.run(self._completion()):
-                    raise self._lost()
+                    raise JobLostError(self._claimed.id, environment.identity.id)
             transaction.is_committed = True
 
     @property
@@ -300,6 +298,12 @@ class SyncWorkerContext(_Context):
         self._inside: SyncWorkerUtils | None = None
 
     @property
+    def utils(self) -> SyncWorkerUtils:
+        """Adds and manages jobs, on the worker's pool."""
+        environment = self._environment
+        return environment.sync_utils(DatabaseInLoop(environment.database, environment.loop))
+
+    @property
     def shutting_down(self) -> threading.Event:
         """Set when the worker stops taking jobs: a long handler should come to an end."""
         return self._environment.shutdown.draining_in_threads
@@ -329,7 +333,7 @@ class SyncWorkerContext(_Context):
                 finally:
                     self._inside = None
                 if not connection.run(self._completion()):
-                    raise self._lost()
+                    raise JobLostError(self._claimed.id, environment.identity.id)
             transaction.is_committed = True
 
     @overload

@@ -78,10 +78,12 @@ def _leave_signals_to_the_worker() -> None:
 
     A service manager signals all processes of a service: the job that runs here still has the
     grace period. A handler that does nothing is not inherited by programs that a task starts;
-    ignoring the signal would be.
+    ignoring the signal would be. The end of a terminal is ignored already under `nohup`.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _do_nothing)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _do_nothing)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -51,7 +52,8 @@ _LOGGED: Final[dict[RunLog, frozenset[str]]] = {
     "failed": _FAILURES,
     "all": frozenset(_OUTCOMES.values()),
 }
-_TRACE_ID_LENGTH: Final = 32
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
+"""Anybody may write a payload; a text that the database refuses would keep all attempts waiting."""
 
 
 class RunRecords:
@@ -107,6 +109,8 @@ class RunRecords:
         self._runs = runs + self._runs
 
     def _begin(self, event: JobStart) -> None:
+        if self.is_off:
+            return
         # The same object tells of its end, and is kept until then.
         self._started[id(event.job)] = time.time()
 
@@ -178,4 +182,4 @@ def _trace_id(payload: Any) -> str | None:
     item: Any = payload[0] if is_list(payload) else payload
     trace: Any = item.get(TRACE) if is_mapping(item) else None
     found: Any = trace.get("trace_id") if is_mapping(trace) else None
-    return found if isinstance(found, str) and len(found) == _TRACE_ID_LENGTH else None
+    return found if isinstance(found, str) and _TRACE_ID.fullmatch(found) else None

@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Iterable
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from graphile_worker.cron import entries
 from graphile_worker.cron.crontab import Crontab
@@ -50,8 +50,9 @@ class WorkerShutdownConfig:
     """
 
     listen_os_shutdown_signals: bool = True
-    """Whether SIGINT and SIGTERM start the shutdown while `run` is under way. Turn it off where
-    the host program handles signals. Off the main thread it has no effect."""
+    """Whether SIGINT, SIGTERM and the end of the terminal start the shutdown while `run` is under
+    way. Turn it off where the host program handles signals. Off the main thread it has no
+    effect."""
     shutdown_signal: ShutdownTrigger | None = None
     """An event or awaitable of the host that starts the shutdown, besides the signals."""
     grace_period: Duration = timedelta(seconds=5)
@@ -270,7 +271,7 @@ class WorkerSettings:
     def _freeze_collections(self) -> None:
         JobSpec(flags=self.forbidden_flags)
         for name in ("tasks", "forbidden_flags", "extensions", "plugins"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            object.__setattr__(self, name, _several(name, getattr(self, name)))
         for plugin in self.plugins:
             check_plugin(plugin)
         if self.hooks is not None and not isinstance(self.hooks, HookRegistry):
@@ -326,6 +327,12 @@ def _given_once(name: str, whole: object, single: dict[str, Any]) -> dict[str, A
             f"{name}= and {', '.join(sorted(given))} say the same thing twice; give one of them"
         )
     return given
+
+
+def _several(name: str, values: object) -> tuple[object, ...]:
+    if not isinstance(values, Iterable):
+        raise ConfigurationError(f"{name} must be a list, even of one, got {values!r}")
+    return tuple(cast("Iterable[object]", values))
 
 
 def _at_least(name: str, value: object, smallest: int) -> None:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, while a worker runs."""
+"""SIGINT, SIGTERM and the end of the terminal, while a worker runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -27,6 +28,8 @@ def shutdown_on_signals(drain: Callable[[], None], abort: Callable[[], None]) ->
 
     Handlers that were there before are called too, and put back at the end. A handler that the
     host gave to the event loop (`loop.add_signal_handler`) goes on working: it is fed by the loop.
+    SIGHUP counts only where it would end the process: under `nohup`, or where the host reloads
+    something when it comes, it is none of our business.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -42,7 +45,7 @@ def shutdown_on_signals(drain: Callable[[], None], abort: Callable[[], None]) ->
             earlier(number, frame)
 
     try:
-        for number in SIGNALS:
+        for number in (*SIGNALS, *_hangup()):
             previous[number] = signal.signal(number, handle)
         yield
     finally:
@@ -67,6 +70,13 @@ class _Counter:
         elif now - self._first > _DOUBLE:
             logger.warning("%s again: interrupting running jobs", number.name)
             self._abort()
+
+
+def _hangup() -> list[signal.Signals]:
+    """What the end of the terminal sends, where it is still what ends the process."""
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        return []
+    return [signal.SIGHUP]
 
 
 def _is_a_default(handler: object) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from graphile_worker.client.open_database import url_of
 from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
-from graphile_worker.database.executor import SyncConnection
+from graphile_worker.database.executor import SyncExecutor
 from graphile_worker.database.schema import Schema
 from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.hooks.dispatch import Hooks
@@ -184,9 +184,9 @@ class Worker:
             local_time=self._options.use_local_time,
         )
 
-    def _sync_utils(self, connection: SyncConnection) -> SyncWorkerUtils:
+    def _sync_utils(self, executor: SyncExecutor) -> SyncWorkerUtils:
         return SyncWorkerUtils(
-            connection,
+            executor,
             schema=self._schema,
             use_local_time=self._options.use_local_time,
             hooks=self._registry,
