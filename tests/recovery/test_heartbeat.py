@@ -14,6 +14,7 @@ import pytest
 from support.running import running, sql, until
 
 from graphile_worker import WorkerContext, WorkerOptions, WorkerRecoveryConfig, task
+from graphile_worker.database.statement import Statement, nothing
 
 WORKERS = "graphile_worker._private_workers"
 
@@ -286,6 +287,39 @@ async def test_what_a_swept_worker_lost_it_neither_completes_nor_hands_back(
         row = await connection.fetchrow("select * from graphile_worker._private_jobs")
     assert (row["locked_by"], row["attempts"]) == ("other", 1)
     assert f"job {added.id} is no longer held" in caplog.text
+
+
+async def test_a_swept_worker_goes_on_where_its_goodbye_is_not_answered(
+    gw_database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    never = Statement("return_lost_claims", "select pg_sleep(3600)::text", (), nothing)
+    monkeypatch.setattr(
+        "graphile_worker.worker.lost_claims.return_lost_claims", lambda *_, **__: never
+    )
+    monkeypatch.setattr("graphile_worker.worker.engine._ANSWERS_WITHIN", 0.05)
+    done = asyncio.Event()
+
+    @task(payload=None)
+    async def quick() -> None:
+        done.set()
+
+    async with (
+        sql(gw_database) as connection,
+        running(gw_database, tasks=[quick], heartbeat_interval=0.02) as worker,
+    ):
+        await worker.create_utils().add_job(quick)
+        await asyncio.wait_for(done.wait(), 15)
+        done.clear()
+        old = worker.worker_id
+        await connection.execute(f"delete from {WORKERS}")
+
+        async def renewed() -> bool:
+            return worker.worker_id != old
+
+        await until(renewed)
+        await worker.create_utils().add_job(quick)
+        await asyncio.wait_for(done.wait(), 15)
+    assert "left to the sweepers: the database does not answer" in caplog.text
 
 
 async def test_registration_that_fails_ends_the_run(gw_database: str) -> None:

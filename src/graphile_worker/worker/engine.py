@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 CANCELLED_END_WITHIN: Final = 1.0
 """Seconds that a cancelled handler has for its `finally` blocks."""
 
+_ANSWERS_WITHIN: Final = 5.0
+"""Seconds that a courtesy to others may keep this worker from claiming."""
+
 
 class Engine:
     """The parts of one run, wired: claimer → local queue → slots → runner → releaser.
@@ -304,9 +307,11 @@ class Engine:
                 self.releaser.flush()
                 await self.releaser.wait_empty()
                 try:
-                    await self._lost_claims.give_back_all(self._database)
-                except DatabaseError as error:
-                    logger.warning("what is still locked is left to the sweepers: %s", error)
+                    async with asyncio.timeout(_ANSWERS_WITHIN):
+                        await self._lost_claims.give_back_all(self._database)
+                except (DatabaseError, TimeoutError) as error:
+                    reason = str(error) or "the database does not answer"
+                    logger.warning("what is still locked is left to the sweepers: %s", reason)
                 yield
             finally:
                 self._swept = False

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome
@@ -183,8 +184,21 @@ class TransactionClaimer:
     async def _lock(
         self, connection: SteadyConnection, plans: Plans, limit: int
     ) -> list[ClaimedJob]:
+        started = time.monotonic()
+        try:
+            await connection.run(BEGIN)
+            # With everything paused, a claim would read all jobs that are due.
+            jobs = await connection.run(self._claim(limit)) if self._task_ids.ids else []
+        except BaseException:
+            await connection.aclose()
+            raise
+        self.answered_at = plans.claimed(started)
+        self.is_answered = True
+        return jobs
+
+    def _claim(self, limit: int) -> Statement[list[ClaimedJob]]:
         rules = self._rules
-        statement = claim_by_row_lock(
+        return claim_by_row_lock(
             rules.schema,
             task_ids=self._task_ids.ids,
             forbidden_flags=rules.forbidden_flags,
@@ -192,17 +206,6 @@ class TransactionClaimer:
             limit=limit,
             details=self._task_ids.show_jobs,
         )
-        started = time.monotonic()
-        try:
-            await connection.run(BEGIN)
-            # With everything paused, a claim would read all jobs that are due.
-            jobs = await connection.run(statement) if self._task_ids.ids else []
-        except BaseException:
-            await connection.aclose()
-            raise
-        self.answered_at = plans.claimed(started)
-        self.is_answered = True
-        return jobs
 
     async def _finish(self, connection: SteadyConnection, batch: RowLockBatch) -> None:
         """Wait for the jobs, and commit what became of them.
