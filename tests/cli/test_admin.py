@@ -12,6 +12,9 @@ import pytest
 from support.command_line import PROGRAM, environment
 
 from graphile_worker.cli.main import run
+from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.connect import connect
+from graphile_worker.migrations.runner import migrate
 
 
 class Server:
@@ -137,3 +140,25 @@ def test_a_database_that_is_away_is_told_at_the_start(
     monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
     assert run(["admin", "--listen", "127.0.0.1:0"]) == 1
     assert "Error: " in capsys.readouterr().err
+
+
+async def test_more_schemas_are_served_below_their_names(gw_database: str) -> None:
+    database = await connect(gw_database, max_connections=1)
+    await migrate(database, Schema("billing"))
+    await database.aclose()
+    async with (
+        serving(gw_database, "--auth", "none", "--more-schema", "billing") as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        told = (await client.get("/schemas/billing/api/v1/status")).json()
+        assert told["schema"] == "billing"
+        assert (await client.get("/api/v1/status")).json()["schema"] == "graphile_worker"
+
+
+async def test_a_schema_that_is_not_there_is_told_at_the_start(
+    gw_database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", gw_database)
+    arguments = ["admin", "--listen", "127.0.0.1:0", "--more-schema", "billing"]
+    assert await asyncio.to_thread(run, arguments) == 1
+    assert "the schema 'billing' holds no Graphile Worker tables" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from graphile_worker.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from graphile_worker.admin.app import create_admin_app
+    from graphile_worker.admin.extensions.panels import Panel, ShownJob
     from graphile_worker.admin.service.audit import AuditEntry
     from graphile_worker.admin.web.authentication import (
         allow_all,
@@ -26,6 +27,8 @@ _HOME: Final = {
     "ROLES": "web.permissions",
     "AuditEntry": "service.audit",
     "Identity": "web.permissions",
+    "Panel": "extensions.panels",
+    "ShownJob": "extensions.panels",
     "allow_all": "web.authentication",
     "basic_auth": "web.authentication",
     "bearer_auth": "web.authentication",
@@ -38,6 +41,8 @@ __all__ = [
     "ROLES",
     "AuditEntry",
     "Identity",
+    "Panel",
+    "ShownJob",
     "allow_all",
     "basic_auth",
     "bearer_auth",

@@ -75,6 +75,13 @@ class _Access:
     envvar=f"{_ENV}HEADER_TOKEN",
     help=f"For --auth header; made up and printed by default. [env: {_ENV}HEADER_TOKEN]",
 )
+@click.option(
+    "--more-schema",
+    "more_schemas",
+    metavar="NAME",
+    multiple=True,
+    help="Another schema of the database, with a switch to it; may be given again.",
+)
 @click.option("--read-only", is_flag=True, help="Nobody may change anything.")
 @click.option("--environment", metavar="NAME", default="", help="Shown in the page.")
 @click.option("--crontab", metavar="FILE", help="Entries to show, and to run by hand.")
@@ -103,8 +110,8 @@ def command(context: click.Context, /, **options: Any) -> None:
 
 async def _serve(settings: Settings, address: ListenAddress, options: dict[str, Any]) -> None:
     try:
-        from graphile_worker.admin.app import standalone_app  # noqa: PLC0415 (an extra)
-        from graphile_worker.admin.server import listen, serve  # noqa: PLC0415
+        from graphile_worker.admin.server import listen, serve  # noqa: PLC0415 (an extra)
+        from graphile_worker.admin.standalone import standalone_app  # noqa: PLC0415
         from graphile_worker.admin.web.sign_in import SignIn  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingDependencyError("the admin page", "admin") from error
@@ -116,6 +123,7 @@ async def _serve(settings: Settings, address: ListenAddress, options: dict[str, 
         access.auth,
         sign_in,
         schema=settings.schema,
+        more_schemas=options["more_schemas"],
         read_only=options["read_only"],
         environment=options["environment"],
         crons=read_crontab(options["crontab"]) if options["crontab"] else (),
@@ -124,7 +132,8 @@ async def _serve(settings: Settings, address: ListenAddress, options: dict[str, 
         keep_audit=options["keep_audit"],
         origin=options["origin"],
     )
-    await app.parts.reading.ready()
+    for site in app.sites:
+        await site.parts.reading.ready()
     listening = listen(address)
     link = None if sign_in is None else sign_in.link(listening.url)
     _print(listening.url, access, link, settings, read_only=options["read_only"])

@@ -56,7 +56,9 @@ def page_set(parts: Parts, auth: AuthCallable) -> PageSet:
         changing=parts.changing,
         audit=parts.audit,
         schema=parts.schema,
+        schemas=parts.schemas,
         environment=parts.environment,
+        extensions=parts.extensions,
     )
 
     async def allowed(request: Request) -> bool:
