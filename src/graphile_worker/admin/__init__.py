@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         header_auth,
     )
     from graphile_worker.admin.web.permissions import PERMISSIONS, ROLES, Identity
+    from graphile_worker.admin.web.proxy_header import proxy_header_auth
 
 _HOME: Final = {
     "PERMISSIONS": "web.permissions",
@@ -34,6 +35,7 @@ _HOME: Final = {
     "bearer_auth": "web.authentication",
     "create_admin_app": "app",
     "header_auth": "web.authentication",
+    "proxy_header_auth": "web.proxy_header",
 }
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "bearer_auth",
     "create_admin_app",
     "header_auth",
+    "proxy_header_auth",
 ]
 
 

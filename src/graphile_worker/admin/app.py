@@ -74,6 +74,16 @@ class AdminApp:
             case other:
                 raise ConfigurationError(f"expected a scope of ASGI, got the type {other!r}")
 
+    async def ready(self) -> None:
+        """Make sure that the database answers and has every schema.
+
+        Raises:
+            DatabaseError: it does not; a `SchemaMissingError`, where a schema is not there.
+        """
+        await self._loop_end.watch()
+        for site in self.sites:
+            await site.parts.reading.ready()
+
     async def aclose(self) -> None:
         """End what is under way and close the connections; what is asked later opens them again."""
         await self._loop_end.forget()

@@ -22,7 +22,7 @@ class Parts:
         schema: its name.
         schemas: the names of all that are served, itself included; the first is at the root.
         environment: what people call it; empty says nothing.
-        auth_mode: `Basic`, `Bearer`, `Header`, `None`, or `Custom`.
+        auth_mode: `Basic`, `Bearer`, `Header`, `Proxy-Header`, `None`, or `Custom`.
         username: of HTTP Basic.
         header_name: of the header that says who asks.
         secret_was_generated: whether whoever started this has made no secret of their own.
