@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from graphile_worker.admin.web.permissions import PERMISSIONS, ROLES, Identity
     from graphile_worker.admin.web.proxy_header import proxy_header_auth
+    from graphile_worker.admin.wsgi import as_wsgi
 
 _HOME: Final = {
     "PERMISSIONS": "web.permissions",
@@ -30,6 +31,7 @@ _HOME: Final = {
     "Identity": "web.permissions",
     "Panel": "extensions.panels",
     "ShownJob": "extensions.panels",
+    "as_wsgi": "wsgi",
     "allow_all": "web.authentication",
     "basic_auth": "web.authentication",
     "bearer_auth": "web.authentication",
@@ -46,6 +48,7 @@ __all__ = [
     "Panel",
     "ShownJob",
     "allow_all",
+    "as_wsgi",
     "basic_auth",
     "bearer_auth",
     "create_admin_app",

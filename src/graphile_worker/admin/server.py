@@ -9,10 +9,10 @@ import socket
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from graphile_worker.admin.app import AdminApp
 from graphile_worker.admin.web.proxy_header import PEER
@@ -75,7 +75,7 @@ async def serve(app: AdminApp, listening: Listening, *, until: asyncio.Event | N
         waiting.cancel()
 
 
-def _with_peer(app: ASGIApp) -> ASGIApp:
+def _with_peer(app: Any) -> Any:
     """Keep who sent a request: within, uvicorn believes X-Forwarded-For of this machine."""
 
     async def kept(scope: Scope, receive: Receive, send: Send) -> None:

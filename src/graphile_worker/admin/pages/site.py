@@ -23,6 +23,7 @@ from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.reading import Reading
 from graphile_worker.admin.service.samples import Sample, Sampled
+from graphile_worker.admin.web.mounting import is_wsgi
 from graphile_worker.admin.web.schemas import STEPS
 from graphile_worker.client.operations.history import HistoryStatus, TaskWork
 from graphile_worker.errors import DatabaseError
@@ -140,6 +141,7 @@ class Site:
             counts=rail_counts(last(self.samples.figures)),
             links=self.extensions.nav_links,
             home=home,
+            polls=is_wsgi(request.scope),
             schemas=schema_links(request, home, self.schemas, self.schema),
         )
 

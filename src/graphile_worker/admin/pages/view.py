@@ -88,6 +88,8 @@ class View:
     """The way to the root of the whole application, which is that of its first schema."""
     schemas: Sequence[SchemaLink] = ()
     """The same place in each schema; empty where there is only one."""
+    polls: bool = False
+    """Whether pages ask again and again, because there are no streams."""
     links: Sequence[NavLink] = ()
     """Links of the host's, below the screens."""
 

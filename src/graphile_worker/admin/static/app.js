@@ -129,6 +129,7 @@ function say(state) {
 }
 function connect() {
   if (stopped || source || poll || document.hidden || !document.body.dataset.events) return;
+  if ("polls" in document.body.dataset) return pollSoon(0);
   source = new EventSource(new URL(document.body.dataset.events, location.href));
   source.addEventListener("pulse", (event) => {
     failures = 0;

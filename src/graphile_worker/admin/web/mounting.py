@@ -26,6 +26,11 @@ def located(scope: Scope) -> Scope:
     return scope
 
 
+def is_wsgi(scope: Scope) -> bool:
+    """Whether a request came through WSGI, where each answer under way keeps a thread."""
+    return "wsgi_environ" in scope
+
+
 def slash_is_missing(scope: Scope) -> str | None:
     """Where to go instead, relative to the request, from our root without its slash; else None."""
     root: str = scope.get("root_path", "")
