@@ -11,6 +11,9 @@ from playwright.async_api import Page, expect
 from support.admin_site import fill, serving
 from support.browser import browser, opened
 from support.running import sql, until
+from support.wsgi_server import wsgi_server
+
+from graphile_worker.admin import allow_all, as_wsgi, create_admin_app
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(180)]
 expect.set_options(timeout=20_000)
@@ -47,6 +50,24 @@ async def test_numbers_and_rows_follow_the_queue(gw_database: str) -> None:
         await change(connection, "delete from graphile_worker._private_jobs where id = 1")
         await expect(page.locator("#job-1")).to_have_count(0)
         assert complaints.found == []
+
+
+async def test_pages_poll_where_a_stream_would_keep_a_thread_of_the_server(
+    gw_database: str,
+) -> None:
+    app = as_wsgi(create_admin_app(gw_database, auth=allow_all()))
+    with wsgi_server(app) as base:
+        async with (
+            sql(gw_database) as connection,
+            browser() as chromium,
+            opened(chromium) as (page, complaints),
+        ):
+            await page.goto(base + "/jobs")
+            await expect(page.locator("#live")).to_have_attribute("data-state", "polling")
+            await change(connection, "select graphile_worker.add_job('t')")
+            await expect(page.locator("#job-1")).to_be_visible()
+            assert complaints.found == []
+    app.close()
 
 
 async def test_a_list_rests_while_jobs_are_selected_and_says_how_much_it_missed(

@@ -202,10 +202,20 @@ def newest_id(schema: Schema) -> Statement[int | None]:
     return Statement("admin_newest_id", load("admin_newest_id", schema), (), _one)
 
 
-def payload_text(schema: Schema, job_id: int, chars: int) -> Statement[tuple[str, int] | None]:
-    """The first characters of a payload, and how many it has; None when there is no such job."""
+@dataclass(frozen=True, slots=True)
+class StoredPayload:
+    """A payload, or the beginning of it, as it is stored."""
+
+    task: str
+    text: str
+    length: int
+    """Characters of the whole."""
+
+
+def payload_text(schema: Schema, job_id: int, chars: int) -> Statement[StoredPayload | None]:
+    """The first characters of a payload; None when there is no such job."""
     args = (job_id, chars)
-    return Statement("admin_payload", load("admin_payload", schema), args, _pair)
+    return Statement("admin_payload", load("admin_payload", schema), args, _payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +297,8 @@ def _one(rows: Sequence[Row]) -> int | None:
     return found
 
 
-def _pair(rows: Sequence[Row]) -> tuple[str, int] | None:
-    return (rows[0][0], rows[0][1]) if rows else None
+def _payload(rows: Sequence[Row]) -> StoredPayload | None:
+    return StoredPayload(*rows[0]) if rows else None
 
 
 def _locks(rows: Sequence[Row]) -> list[Lock]:

@@ -24,7 +24,7 @@ from graphile_worker.admin.service.job_page import Count, JobPage
 from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.web.endpoint import Described, Endpoint, require
 from graphile_worker.admin.web.permissions import Identity
-from graphile_worker.admin.web.problems import missing
+from graphile_worker.admin.web.problems import Problem, Refused, missing
 from graphile_worker.admin.web.requests import converted, json_answer, query_of
 from graphile_worker.queries.history import JobRun
 from graphile_worker.runtime.version import VERSION
@@ -169,6 +169,8 @@ class Looking:
         payload = await self._reading.payload(job_id, reveal=reveal)
         if payload is None:
             raise _gone(job_id)
+        if payload.problem is not None and not payload.text:
+            raise _not_decoded(job_id, payload.problem)
         headers = {"Content-Disposition": f'attachment; filename="job-{job_id}.json"'}
         return Response(payload.text.encode(), 200, headers, media_type="application/json")
 
@@ -322,6 +324,11 @@ def without_payload(details: JobDetails) -> dict[str, Any]:
 
 def _gone(job_id: int) -> Exception:
     return missing(f"job {job_id} not found: Graphile Worker deletes a job when it succeeds")
+
+
+def _not_decoded(job_id: int, problem: str) -> Exception:
+    detail = f"the payload of job {job_id}: {problem}"
+    return Refused(Problem(422, "not-decoded", "The payload cannot be shown", detail))
 
 
 def _get(

@@ -93,7 +93,7 @@ async def _copy(site: Site, given: dict[str, str]) -> NewJob:
     """The payload goes over as it is stored, secrets included, and is shown to nobody."""
     job_id = _id(given["like"])
     rows = await site.reading.rows([job_id])
-    payload = await site.reading.payload(job_id, reveal=True)
+    payload = await site.reading.payload(job_id, reveal=True, stored=True)
     if not rows or payload is None:
         raise ConfigurationError(f"job {job_id} is not in the table any more")
     if payload.is_cut:

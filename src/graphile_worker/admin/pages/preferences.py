@@ -8,6 +8,7 @@ from starlette.responses import Response
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer
 from graphile_worker.admin.pages.view import SETTINGS
+from graphile_worker.admin.web.schemas import STEPS
 
 _YEAR = 31_536_000
 
@@ -19,7 +20,8 @@ async def settings(request: Request, site: Site, viewer: Viewer) -> Response:
     if "save" not in given:
         return render(request, "settings.html", v, title="Settings", live=False)
     answer = Response(status_code=303, headers={"Location": v.url("settings")})
-    path = request.scope.get("root_path", "") + "/"
+    root = request.scope.get("root_path", "")
+    path = (root if site.schema == site.schemas[0] else root.rsplit("/", STEPS)[0]) + "/"
     for name, choices in SETTINGS.items():
         if (value := given.get(name, "")) in choices:
             answer.set_cookie(f"gw_{name}", value, max_age=_YEAR, path=path, samesite="lax")

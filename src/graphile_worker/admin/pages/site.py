@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from starlette.requests import Request
 
+from graphile_worker.admin.extensions.extensions import Extensions
 from graphile_worker.admin.live.counters import Counters
 from graphile_worker.admin.live.stream import Streams
 from graphile_worker.admin.pages.attention import Attention, Known, attention
+from graphile_worker.admin.pages.places import base_of, schema_links
 from graphile_worker.admin.pages.view import Settings, View
 from graphile_worker.admin.service.audit import Audit
 from graphile_worker.admin.service.changing import Changing
@@ -22,6 +23,8 @@ from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.reading import Reading
 from graphile_worker.admin.service.samples import Sample, Sampled
+from graphile_worker.admin.web.mounting import is_wsgi
+from graphile_worker.admin.web.schemas import STEPS
 from graphile_worker.client.operations.history import HistoryStatus, TaskWork
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.admin_samples import Pulse
@@ -94,7 +97,9 @@ class Site:
         changing: acts; None where everything is read-only.
         audit: told of secrets that were looked at.
         schema: its name.
+        schemas: all that are served, itself included; the first is at the root.
         environment: shown in the bar, red where it says `production`; empty shows nothing.
+        extensions: what the host adds.
         streams: of events, to the pages that are open.
     """
 
@@ -102,7 +107,9 @@ class Site:
     changing: Changing | None
     audit: Audit
     schema: str
+    schemas: tuple[str, ...]
     environment: str = ""
+    extensions: Extensions = field(default_factory=Extensions)
     streams: Streams = field(default_factory=Streams)
     samples: Samples = field(init=False)
 
@@ -118,8 +125,10 @@ class Site:
             lost = lost_since(pulse) or lost_since(figures)
         except DatabaseError as error:
             lost = f"The database cannot be read: {error}"
+        base = base_of(request)
+        home = base if self.schema == self.schemas[0] else base + "../" * STEPS
         return View(
-            base=base_of(request),
+            base=base,
             schema=self.schema,
             environment=self.environment,
             now=self.now(),
@@ -130,6 +139,10 @@ class Site:
             read_only=self.changing is None,
             lost=lost,
             counts=rail_counts(last(self.samples.figures)),
+            links=self.extensions.nav_links,
+            home=home,
+            polls=is_wsgi(request.scope),
+            schemas=schema_links(request, home, self.schemas, self.schema),
         )
 
     def now(self) -> datetime:
@@ -169,18 +182,6 @@ def lost_since(sample: Sample[Any]) -> str | None:
         return None
     age = f"what you see is {int(sample.age)} s old"
     return f"Lost the database; {age}. Trying again. ({sample.error})"
-
-
-def base_of(request: Request) -> str:
-    """The way from the page that is asked for up to the root of the application.
-
-    Addresses are relative, so that they hold under any prefix, known or not. A `/` within a name
-    is encoded and no step, which only the raw path tells.
-    """
-    root = request.scope.get("root_path", "")
-    raw = (request.scope.get("raw_path") or request.scope["path"].encode()).decode("latin-1")
-    steps = raw.count("/") - (root.count("/") if raw.startswith(quote(root)) else 0)
-    return "../" * (steps - 1) or "./"
 
 
 def rail_counts(figures: Figures | None) -> Mapping[str, tuple[int | None, bool]]:

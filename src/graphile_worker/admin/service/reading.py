@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
 from graphile_worker.admin.service.crons import CronEntry, cron_entries
 from graphile_worker.admin.service.cursor import read_cursor, write_cursor
+from graphile_worker.admin.service.decoding import Decoding
 from graphile_worker.admin.service.failures import Failures, show_failures
 from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.filters import SCOPES, JobFilter
 from graphile_worker.admin.service.health import Health
-from graphile_worker.admin.service.job_details import JobDetails, Payload, details_of
+from graphile_worker.admin.service.job_details import JobDetails, Payload, details_of, payload_of
 from graphile_worker.admin.service.job_page import (
     Count,
     JobPage,
     Preview,
+    checked_limit,
+    next_place,
     shown_rows,
     without_big_payload,
 )
@@ -34,7 +37,6 @@ from graphile_worker.client.operations.pausing import Paused
 from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.database.operation import perform
-from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.migrations.state import read_state
 from graphile_worker.queries import admin_jobs, admin_samples, cron
@@ -42,7 +44,6 @@ from graphile_worker.queries.admin_health import server_state, table_sizes
 from graphile_worker.queries.admin_jobs import JobRow, Place, find_jobs, job_rows
 from graphile_worker.queries.admin_samples import Holder, Pulse
 
-MOST_ROWS = 200
 FAILURES = 10_000
 """Jobs with an error that are looked at for kinds of failures, by default."""
 _DETAIL_CHARS = 65_536
@@ -50,6 +51,10 @@ _PREVIEW_CHARS = 200
 _SAMPLES = 3
 """Jobs that a preview shows."""
 _EXPORT_CHUNK = 1_000
+_WHOLE_CHARS = 64_000_000
+"""Of a payload that is read whole."""
+_DECODED_CHARS = 4_000_000
+"""Of the longest payload that is decoded for the page of a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +64,12 @@ class ReadingOptions:
     Attributes:
         redactor: takes secrets out of payloads and errors.
         crontabs: entries to show beside those that workers have made known.
+        decoding: makes payloads readable, before secrets are taken out.
     """
 
     redactor: Redactor
     crontabs: Sequence[Crontab] = ()
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 class Reading:
@@ -84,6 +91,11 @@ class Reading:
     def redactor(self) -> Redactor:
         """What takes secrets out."""
         return self._options.redactor
+
+    @property
+    def decoding(self) -> Decoding:
+        """What makes payloads readable."""
+        return self._options.decoding
 
     async def aclose(self) -> None:
         """Stop what is under way."""
@@ -135,10 +147,11 @@ class Reading:
                     self._schema,
                     [place.id for place in found.places],
                     workers,
-                    payload_chars=_PREVIEW_CHARS * 10 if payloads else 0,
+                    payload_chars=self.decoding.chars(10 * _PREVIEW_CHARS) if payloads else 0,
                 )
             )
-        more = _next_place(found, limit, scope)
+        rows = await self.decoding.rows(rows, most=_DETAIL_CHARS, keeps=reveal)
+        more = next_place(found, limit, scope)
         return JobPage(
             rows=shown_rows(rows, self._shower(reveal=reveal), chars=_PREVIEW_CHARS),
             next=write_cursor(more),
@@ -185,8 +198,18 @@ class Reading:
         async with self._sessions.reading() as connection:
             return await perform(connection, pausing.paused(Setup(schema=self._schema)))
 
-    async def job(self, job_id: int, *, reveal: bool = False) -> JobDetails | None:
-        """One job with all that is known of it; None when it is not in the table."""
+    async def job(
+        self, job_id: int, *, reveal: bool = False, stored: bool = False
+    ) -> JobDetails | None:
+        """One job with all that is known of it; None when it is not in the table.
+
+        Args:
+            job_id: which one.
+            reveal: whether to show secrets too.
+            stored: whether to leave the payload undecoded.
+        """
+        decoding = Decoding() if stored else self.decoding
+        chars = decoding.chars(4 * _DETAIL_CHARS, decoded=_DECODED_CHARS)
         workers = (await self.figures.get()).value.workers
         async with self._sessions.reading() as connection:
             rows = await connection.run(
@@ -194,7 +217,7 @@ class Reading:
                     self._schema,
                     [job_id],
                     workers,
-                    payload_chars=4 * _DETAIL_CHARS,
+                    payload_chars=chars,
                     biggest_payload=2**31 - 1,
                     error_chars=_DETAIL_CHARS,
                 )
@@ -204,8 +227,10 @@ class Reading:
             row, holder = rows[0], None
             if row.state is FineState.BLOCKED and row.queue is not None:
                 holder = await connection.run(admin_samples.queue_holder(self._schema, row.queue))
+        text = row.payload or ""
+        decoded = await decoding.one(row.task, text, is_cut=len(text) >= chars)
         return await asyncio.to_thread(
-            details_of, row, holder, self._shower(reveal=reveal), chars=_DETAIL_CHARS
+            details_of, row, holder, decoded, self._shower(reveal=reveal), chars=_DETAIL_CHARS
         )
 
     async def rows(self, ids: Sequence[int], *, payloads: bool = False) -> list[JobRow]:
@@ -214,17 +239,28 @@ class Reading:
         chars = _DETAIL_CHARS if payloads else 0
         rows = await self._sessions.read(job_rows(self._schema, ids, workers, payload_chars=chars))
         whole = [without_big_payload(row, _DETAIL_CHARS) for row in rows]
+        whole = await self.decoding.rows(whole)
         return shown_rows(whole, self._options.redactor, chars=None)
 
-    async def payload(self, job_id: int, *, reveal: bool = False) -> Payload | None:
-        """The whole payload of a job, up to 64 million characters, as it is stored."""
-        statement = admin_jobs.payload_text(self._schema, job_id, 64_000_000)
+    async def payload(
+        self, job_id: int, *, reveal: bool = False, stored: bool = False
+    ) -> Payload | None:
+        """The whole payload of a job, up to 64 million characters; its spaces stay as they are.
+
+        Args:
+            job_id: whose.
+            reveal: whether to show secrets too.
+            stored: whether to leave it undecoded.
+        """
+        statement = admin_jobs.payload_text(self._schema, job_id, _WHOLE_CHARS)
         found = await self._sessions.read(statement, LONG_SECONDS)
         if found is None:
             return None
-        text, length = found
-        shown = await asyncio.to_thread(self._shower(reveal=reveal).json, text)
-        return Payload(text=shown.text, hidden=shown.hidden, is_cut=len(text) < length)
+        decoding, is_cut = Decoding() if stored else self.decoding, len(found.text) < found.length
+        decoded = await decoding.one(found.task, found.text, is_cut=is_cut)
+        return await asyncio.to_thread(
+            payload_of, decoded, self._shower(reveal=reveal), is_cut=is_cut
+        )
 
     async def export(
         self, wanted: JobFilter, *, most: int = 1_000_000, reveal: bool = False
@@ -252,6 +288,7 @@ class Reading:
                 )
                 rows = await self._sessions.read(statement, LONG_SECONDS)
                 whole = [without_big_payload(row, _DETAIL_CHARS) for row in rows]
+                whole = await self.decoding.rows(whole, keeps=reveal)
                 yield await asyncio.to_thread(shown_rows, whole, shower, chars=None)
                 most -= len(ids)
                 if most <= 0:
@@ -279,7 +316,7 @@ class Reading:
             )
             found = await self._sessions.read(statement, LONG_SECONDS)
             yield [place.id for place in found.places]
-            place = _next_place(found, chunk, scope)
+            place = next_place(found, chunk, scope)
             if place is None:
                 return
 
@@ -360,21 +397,3 @@ class Reading:
 
     def _shower(self, *, reveal: bool) -> Redactor:
         return Redactor(enabled=False) if reveal else self._options.redactor
-
-
-def checked_limit(limit: int) -> int:
-    """How many rows a page may have.
-
-    Raises:
-        ConfigurationError: none, or more than 200.
-    """
-    if not 1 <= limit <= MOST_ROWS:
-        raise ConfigurationError(f"limit must be between 1 and {MOST_ROWS}, got {limit}")
-    return limit
-
-
-def _next_place(found: admin_jobs.Found, limit: int, scope: int) -> Place | None:
-    """Where the next page begins: after the last row, or where the search was broken off."""
-    if found.matched > limit:
-        return found.places[-1]
-    return found.last if found.searched >= scope else None

@@ -75,6 +75,11 @@ class Redactor:
             r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&)\]}"']+)"""
         )
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether nothing is taken out."""
+        return not self._enabled
+
     def is_secret(self, key: str) -> bool:
         """Whether the value of this key is not for everybody."""
         if not self._enabled:

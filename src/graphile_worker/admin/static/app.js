@@ -10,10 +10,11 @@ const policy = globalThis.trustedTypes?.createPolicy("graphile-worker", { create
 const parse = (html) =>
   new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html");
 const base = new URL(document.body.dataset.base, location.href);
+const home = new URL(document.body.dataset.home, location.href); // of all schemas
 
 // -- settings of this browser: cookies, so that the server draws the page right the first time
 const cookie = (name, value) => {
-  document.cookie = `gw_${name}=${encodeURIComponent(value)};path=${base.pathname};max-age=31536000;samesite=lax`;
+  document.cookie = `gw_${name}=${encodeURIComponent(value)};path=${home.pathname};max-age=31536000;samesite=lax`;
 };
 const keysOn = () => root.dataset.keys !== "off";
 cookie("zone", Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC");
@@ -26,7 +27,7 @@ document.addEventListener("change", ({ target }) => {
   const name = target.dataset.setting;
   if (!name) return;
   cookie(name, target.value);
-  if (name === "clock" || name === "schema") location.reload();
+  if (name === "clock") location.reload();
   else root.dataset[name] = target.value;
 });
 
@@ -128,6 +129,7 @@ function say(state) {
 }
 function connect() {
   if (stopped || source || poll || document.hidden || !document.body.dataset.events) return;
+  if ("polls" in document.body.dataset) return pollSoon(0);
   source = new EventSource(new URL(document.body.dataset.events, location.href));
   source.addEventListener("pulse", (event) => {
     failures = 0;
