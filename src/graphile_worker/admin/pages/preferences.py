@@ -19,8 +19,13 @@ async def settings(request: Request, site: Site, viewer: Viewer) -> Response:
     if "save" not in given:
         return render(request, "settings.html", v, title="Settings", live=False)
     answer = Response(status_code=303, headers={"Location": v.url("settings")})
-    path = request.scope.get("root_path", "") + "/"
     for name, choices in SETTINGS.items():
         if (value := given.get(name, "")) in choices:
-            answer.set_cookie(f"gw_{name}", value, max_age=_YEAR, path=path, samesite="lax")
+            remember(request, answer, f"gw_{name}", value)
     return answer
+
+
+def remember(request: Request, answer: Response, name: str, value: str) -> None:
+    """Let the browser that asks keep a choice, for the pages of this application, for a year."""
+    path = request.scope.get("root_path", "") + "/"
+    answer.set_cookie(name, value, max_age=_YEAR, path=path, samesite="lax")
