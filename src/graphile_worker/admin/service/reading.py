@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from graphile_worker.admin.service.crons import CronEntry, cron_entries
+from graphile_worker.admin.service.cron_reading import read_crons
+from graphile_worker.admin.service.crons import CronEntry
 from graphile_worker.admin.service.cursor import read_cursor, write_cursor
 from graphile_worker.admin.service.failures import Failures, show_failures
 from graphile_worker.admin.service.figures import Figures
@@ -322,10 +323,7 @@ class Reading:
     async def crons(self) -> list[CronEntry]:
         """Recurring jobs, by identifier."""
         fleet = (await self.figures.get()).value.fleet
-        async with self._sessions.reading() as connection:
-            known = await connection.run(cron.known_crontabs(self._schema))
-            now = await connection.run(cron.now())
-        return cron_entries(self._options.crontabs, known, fleet, now)
+        return await read_crons(self._sessions, self._options.crontabs, fleet)
 
     def crontab(self, identifier: str) -> Crontab | None:
         """An entry that was given here, by its identifier."""
