@@ -74,7 +74,12 @@ class AdminApp:
         table = AuditTable(sessions, makes_table=options.keep_audit and not options.read_only)
         audit = Audit(options.on_action, table, writes=not options.read_only)
         reading = Reading(
-            sessions, ReadingOptions(redactor=options.redactor, crontabs=options.crontabs)
+            sessions,
+            ReadingOptions(
+                redactor=options.redactor,
+                crontabs=options.crontabs,
+                only_reads=options.read_only,
+            ),
         )
         self.parts = Parts(
             reading=reading,

@@ -7,9 +7,9 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from graphile_worker.database.executor import Database
+from graphile_worker.database.executor import Connection, Executor
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement, nothing
 from graphile_worker.doctor import fleet, server, storage
@@ -41,13 +41,22 @@ _CLOCK_SAMPLES: Final = 5
 Clock = Callable[[], datetime]
 
 
+class Examined(Executor, Protocol):
+    """What is asked: a `Database`, or what runs statements of one in a way of its own."""
+
+    async def dedicated(self, name: str) -> Connection:
+        """Open a connection for as long as the caller wants it; see `Database`."""
+        ...
+
+
 async def examine(
-    database: Database,
+    database: Examined,
     schema: Schema,
     *,
-    direct: Database | None = None,
+    direct: Examined | None = None,
     thresholds: Thresholds | None = None,
     now: Clock | None = None,
+    only_reads: bool = False,
 ) -> list[Finding]:
     """Make all checks that need the database, in the order in which to mend what they find.
 
@@ -61,6 +70,7 @@ async def examine(
         direct: where they LISTEN, if that is not the same.
         thresholds: from when on something is worth a word.
         now: this machine's clock.
+        only_reads: whether whoever asks only looks, and so needs no right but to read.
 
     Raises:
         ConnectionLostError: the database went away meanwhile.
@@ -76,7 +86,7 @@ async def examine(
         _notify(direct or database, database, within=limits.notification_within),
         lambda seconds: server.notifications(seconds, limits),
     )
-    if await _of_the_schema(book, schema, state):
+    if await _of_the_schema(book, schema, state, only_reads=only_reads):
         if state.has_registry:
             await _of_the_fleet(book, schema, limits, facts)
         await _of_the_storage(book, schema, limits, facts)
@@ -96,7 +106,7 @@ def unreachable(error: Exception) -> Finding:
 class _Book:
     """The findings so far, and how one more is made."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Examined) -> None:
         self.findings = [ok("database", "it answers")]
         self.database = database
 
@@ -118,14 +128,16 @@ class _Book:
         await self.check(name, self.database.run(statement), judge)
 
 
-async def _of_the_schema(book: _Book, schema: Schema, state: SchemaState) -> bool:
+async def _of_the_schema(
+    book: _Book, schema: Schema, state: SchemaState, *, only_reads: bool
+) -> bool:
     """Whether there is a schema that can be looked into."""
     rust = await book.database.run(locks_job_keys(schema))
     book.add(server.schema(state, schema.name, rust_lineage=rust))
     if state.jobs_owner is None:
         return False
     missing = await book.database.run(missing_rights(schema))
-    rights = book.add(server.rights(state, missing))
+    rights = book.add(server.rights(state, missing, only_reads=only_reads))
     return rights.level is Level.OK
 
 
@@ -179,7 +191,7 @@ async def _of_the_storage(
     )
 
 
-async def _clock_reading(database: Database, now: Clock) -> ClockReading:
+async def _clock_reading(database: Examined, now: Clock) -> ClockReading:
     """The best of some tries: the quicker the answer, the surer what it says."""
     readings: list[ClockReading] = []
     for _ in range(_CLOCK_SAMPLES):
@@ -195,7 +207,7 @@ def _this_clock() -> datetime:
     return datetime.now(UTC)
 
 
-async def _notify(direct: Database, database: Database, *, within: float) -> float | None:
+async def _notify(direct: Examined, database: Examined, *, within: float) -> float | None:
     """How many seconds a notification to ourselves took; None: it did not come.
 
     Sent where jobs are added, listened for where workers listen, on a channel that nobody else has.

@@ -12,6 +12,7 @@ from functools import partial
 from graphile_worker.admin.service.cron_reading import read_crons
 from graphile_worker.admin.service.crons import CronEntry
 from graphile_worker.admin.service.cursor import read_cursor, write_cursor
+from graphile_worker.admin.service.examination import examination
 from graphile_worker.admin.service.failures import Failures, show_failures
 from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.filters import SCOPES, JobFilter
@@ -35,6 +36,7 @@ from graphile_worker.client.operations.pausing import Paused
 from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.database.operation import perform
+from graphile_worker.doctor.finding import Finding
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.migrations.state import read_state
@@ -60,10 +62,12 @@ class ReadingOptions:
     Attributes:
         redactor: takes secrets out of payloads and errors.
         crontabs: entries to show beside those that workers have made known.
+        only_reads: whether nobody changes anything here.
     """
 
     redactor: Redactor
     crontabs: Sequence[Crontab] = ()
+    only_reads: bool = False
 
 
 class Reading:
@@ -80,6 +84,8 @@ class Reading:
         self.past = Past(sessions, options.redactor)
         self.figures: Sampled[Figures] = Sampled(partial(read_figures, sessions), every=10.0)
         self.pulse: Sampled[Pulse] = Sampled(partial(read_pulse, sessions), every=2.0)
+        examine = partial(examination, sessions, only_reads=options.only_reads)
+        self.findings: Sampled[list[Finding]] = Sampled(examine, every=60.0)
 
     @property
     def redactor(self) -> Redactor:
@@ -89,6 +95,7 @@ class Reading:
     async def aclose(self) -> None:
         """Stop what is under way."""
         await asyncio.gather(self.figures.aclose(), self.pulse.aclose())
+        await self.findings.aclose()
 
     # -- jobs ------------------------------------------------------------------------------------
 
