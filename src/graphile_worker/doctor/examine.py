@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
-from graphile_worker.database.executor import Connection, Executor
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Statement, nothing
+from graphile_worker.database.statement import Statement
 from graphile_worker.doctor import fleet, server, storage
 from graphile_worker.doctor.finding import Finding, Level, ok, problem, unanswered
+from graphile_worker.doctor.hearing import Examined, seconds_to_hear
 from graphile_worker.doctor.server import ClockReading
 from graphile_worker.doctor.thresholds import Thresholds
 from graphile_worker.errors import ConnectionLostError, DatabaseError
@@ -39,14 +37,6 @@ R = TypeVar("R")
 _CLOCK_SAMPLES: Final = 5
 
 Clock = Callable[[], datetime]
-
-
-class Examined(Executor, Protocol):
-    """What is asked: a `Database`, or what runs statements of one in a way of its own."""
-
-    async def dedicated(self, name: str) -> Connection:
-        """Open a connection for as long as the caller wants it; see `Database`."""
-        ...
 
 
 async def examine(
@@ -83,7 +73,7 @@ async def examine(
     book.add(server.clock(await _clock_reading(database, now or _this_clock), limits))
     await book.check(
         "notifications",
-        _notify(direct or database, database, within=limits.notification_within),
+        seconds_to_hear(direct or database, database, within=limits.notification_within),
         lambda seconds: server.notifications(seconds, limits),
     )
     if await _of_the_schema(book, schema, state, only_reads=only_reads):
@@ -205,26 +195,3 @@ async def _clock_reading(database: Examined, now: Clock) -> ClockReading:
 
 def _this_clock() -> datetime:
     return datetime.now(UTC)
-
-
-async def _notify(direct: Examined, database: Examined, *, within: float) -> float | None:
-    """How many seconds a notification to ourselves took; None: it did not come.
-
-    Sent where jobs are added, listened for where workers listen, on a channel that nobody else has.
-    """
-    channel = f"graphile_worker:doctor:{secrets.token_hex(8)}"
-    arrived = asyncio.Event()
-    listening = await direct.dedicated("doctor")
-    try:
-        await listening.listen(channel, lambda _payload: arrived.set())
-        started = time.monotonic()
-        await database.run(
-            Statement("notify", "select pg_catalog.pg_notify($1::text, '')", (channel,), nothing)
-        )
-        async with asyncio.timeout(within):
-            await arrived.wait()
-        return time.monotonic() - started
-    except TimeoutError:
-        return None
-    finally:
-        await listening.aclose()

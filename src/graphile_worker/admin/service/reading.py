@@ -35,6 +35,7 @@ from graphile_worker.client.operations import pausing
 from graphile_worker.client.operations.pausing import Paused
 from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
+from graphile_worker.database.executor import Database
 from graphile_worker.database.operation import perform
 from graphile_worker.doctor.finding import Finding
 from graphile_worker.errors import ConfigurationError
@@ -86,6 +87,10 @@ class Reading:
         self.pulse: Sampled[Pulse] = Sampled(partial(read_pulse, sessions), every=2.0)
         examine = partial(examination, sessions, only_reads=options.only_reads)
         self.findings: Sampled[list[Finding]] = Sampled(examine, every=60.0)
+
+    async def database(self) -> Database:
+        """The database itself, for who listens on a connection of its own."""
+        return await self._sessions.database()
 
     @property
     def redactor(self) -> Redactor:
