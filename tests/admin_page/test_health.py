@@ -12,11 +12,11 @@ import pytest
 from support.admin_site import browsing, fill
 from support.running import sql, until
 
-from graphile_worker.admin.pages.health import findings_within
+from graphile_worker.admin.pages.health import findings_within, worst_first
 from graphile_worker.admin.service.samples import Sampled
 from graphile_worker.database.schema import Schema
 from graphile_worker.doctor.examine import examine
-from graphile_worker.doctor.finding import Finding, Level, ok
+from graphile_worker.doctor.finding import Finding, Level, ok, problem, warning
 from graphile_worker.drivers.connect import connect
 
 
@@ -34,7 +34,9 @@ async def test_the_page_and_the_api_say_what_the_command_says(gw_database: str) 
     await database.aclose()
     async with browsing(gw_database) as client:
         page = (await client.get("/health")).text
-        assert re.findall(r'<tr id="check-(\w+)"', page) == [finding.check for finding in told]
+        assert re.findall(r'<tr id="check-(\w+)"', page) == [
+            finding.check for finding in worst_first(told)
+        ]
         said = (await client.get("/api/v1/health")).json()["checks"]
         assert [(one["check"], one["level"]) for one in said] == [
             (finding.check, finding.level.value) for finding in told
@@ -116,3 +118,14 @@ async def test_a_page_does_not_wait_for_checks_that_take_long() -> None:
     may_go_on.clear()
     assert await findings_within(sampled, again=True, patience=0.01) is sample
     await sampled.aclose()
+
+
+def test_what_needs_a_look_stands_first_in_the_order_in_which_to_mend_it() -> None:
+    found = [
+        ok("a", ""),
+        warning("b", "", ""),
+        problem("c", "", ""),
+        ok("d", ""),
+        problem("e", "", ""),
+    ]
+    assert [finding.check for finding in worst_first(found)] == ["c", "e", "b", "a", "d"]

@@ -55,7 +55,7 @@ async def health(request: Request, site: Site, viewer: Viewer) -> Response:
         v,
         title="Health",
         section="health",
-        checks=[] if found is None else [_row(v, finding) for finding in found.value],
+        checks=[] if found is None else [_row(v, finding) for finding in worst_first(found.value)],
         summary=_summary(v, found),
         again_url=v.url("health", again="yes"),
         tables=[] if state is None else [_table(table) for table in state.tables],
@@ -93,6 +93,12 @@ async def _health(site: Site) -> tuple[Health | None, HistoryStatus | None]:
         return found, (await site.samples.kept.get()).value
     except DatabaseError:
         return None, None
+
+
+def worst_first(found: list[Finding]) -> list[Finding]:
+    """Findings as one looks for them; those of a kind in the order in which to mend them."""
+    order = (Level.PROBLEM, Level.WARNING, Level.OK)
+    return sorted(found, key=lambda finding: order.index(finding.level))
 
 
 def _row(v: View, finding: Finding) -> Mapping[str, Any]:
