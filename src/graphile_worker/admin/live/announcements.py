@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Any, Final
 
-from graphile_worker.admin.service.samples import DUTY, Sampled
+from graphile_worker.admin.service.samples import Sampled
 from graphile_worker.database.executor import Database
 from graphile_worker.doctor.hearing import seconds_to_hear
 from graphile_worker.errors import DatabaseError
@@ -17,8 +17,6 @@ from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.notifications import Listener
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _DEBOUNCE: Final = 0.25
 """Seconds from an announcement to the reading, which stands for all that come meanwhile."""
@@ -50,13 +48,12 @@ class Announcements:
     def __init__(
         self,
         database: Callable[[], Awaitable[Database]],
-        reading: Sampled[T],
+        reading: Sampled[Any],
         *,
         linger: float = _LINGER,
     ) -> None:
         self._database = database
-        self._take = reading.get
-        self._rest: Callable[[], float] = lambda: _rest(reading)
+        self._reading = reading
         self._linger = linger
         self._watchers = 0
         self._running: asyncio.Task[None] | None = None
@@ -133,18 +130,12 @@ class Announcements:
     async def _read(self, heard: Wakeup) -> None:
         while True:
             await heard.wait()
-            await asyncio.sleep(max(_DEBOUNCE, self._rest()))
+            await asyncio.sleep(max(_DEBOUNCE, self._reading.rest))
             await heard.wait(timeout=0)  # what came meanwhile is in the reading
             if not self._watchers:
                 continue
             try:
-                await self._take(fresh=True)
+                await self._reading.get(fresh=True)
             except DatabaseError:
                 continue  # whoever watches learns it from the next reading
             self.turn += 1
-
-
-def _rest(reading: Sampled[T]) -> float:
-    """Seconds for which a reading has to rest yet, for what it took."""
-    last = reading.last
-    return 0.0 if last is None else DUTY * last.seconds - last.age

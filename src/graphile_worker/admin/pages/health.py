@@ -16,7 +16,7 @@ from graphile_worker.admin.pages.render import REGION, render
 from graphile_worker.admin.pages.site import Site, Viewer
 from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.health import Health
-from graphile_worker.admin.service.samples import DUTY, Sample, Sampled
+from graphile_worker.admin.service.samples import Sample, Sampled
 from graphile_worker.client.operations.history import HistoryStatus
 from graphile_worker.doctor.finding import Finding, Level
 from graphile_worker.doctor.purposes import PURPOSES
@@ -78,7 +78,7 @@ async def findings_within(
         DatabaseError: the database does not answer, and never did.
     """
     last = sampled.last
-    anew = again and (last is None or last.age > max(_AGAIN, DUTY * last.seconds))
+    anew = again and (last is None or (last.age > _AGAIN and not sampled.rest))
     try:
         async with asyncio.timeout(patience):
             return await sampled.get(fresh=anew)
