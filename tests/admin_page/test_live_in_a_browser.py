@@ -109,7 +109,7 @@ async def test_a_list_rests_while_somebody_is_at_work(gw_database: str, reason: 
                 await page.get_by_role("link", name="Add a job…").click()
                 await expect(page.locator("dialog")).to_be_visible()
             case "filter":
-                await page.get_by_label("Task", exact=True).fill("mai")
+                await page.get_by_role("textbox", name="Task").fill("mai")
             case "menu":
                 await page.get_by_text("All that match…").click()
             case _:
@@ -127,7 +127,7 @@ async def test_a_list_rests_while_somebody_is_at_work(gw_database: str, reason: 
                 await page.keyboard.press("Escape")
                 await expect(page.locator("dialog")).to_be_hidden()
             case "filter":
-                assert await page.get_by_label("Task", exact=True).input_value() == "mai"
+                assert await page.get_by_role("textbox", name="Task").input_value() == "mai"
             case "menu":
                 await page.locator("h1").click()
             case _:

@@ -78,7 +78,10 @@ class SchemaSite:
         reading = Reading(
             sessions,
             ReadingOptions(
-                redactor=options.redactor, crontabs=options.crontabs, decoding=options.decoding
+                redactor=options.redactor,
+                crontabs=options.crontabs,
+                decoding=options.decoding,
+                only_reads=options.read_only,
             ),
         )
         self._sessions = sessions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -239,7 +240,9 @@ class Looking:
 
     async def _health(self, request: Request, _identity: Identity) -> Response:
         query_of(request, shapes.Nothing)
-        return json_answer(await self._reading.health())
+        found = await self._reading.health()
+        checks = (await self._reading.findings.get()).value
+        return json_answer(replace(found, checks=checks))
 
     async def _audit(self, request: Request, _identity: Identity) -> Response:
         query = query_of(request, shapes.AuditQuery)

@@ -80,7 +80,7 @@ def page_set(parts: Parts, auth: AuthCallable) -> PageSet:
         ),
         error_page=_error_page(site),
         stop=site.streams.stop,
-        aclose=site.samples.aclose,
+        aclose=site.aclose,
     )
 
 

@@ -74,7 +74,9 @@ def events(allowed: Allowed) -> Callable[[Request, Site, Viewer], Awaitable[Resp
         if site.streams.full or is_wsgi(request.scope):
             return JSONResponse({"error": "too many streams; poll instead"}, 503)
         follower = Follower(site, Settings.of(request.cookies))
-        body = site.streams.follow(follower.news, lambda: moving(site), lambda: allowed(request))
+        body = site.streams.follow(
+            follower.news, lambda: moving(site), lambda: allowed(request), site.announcements
+        )
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 

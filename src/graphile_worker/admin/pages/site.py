@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from starlette.requests import Request
 
 from graphile_worker.admin.extensions.extensions import Extensions
+from graphile_worker.admin.live.announcements import Announcements
 from graphile_worker.admin.live.counters import Counters
 from graphile_worker.admin.live.stream import Streams
 from graphile_worker.admin.pages.attention import Attention, Known, attention
@@ -112,9 +113,17 @@ class Site:
     extensions: Extensions = field(default_factory=Extensions)
     streams: Streams = field(default_factory=Streams)
     samples: Samples = field(init=False)
+    announcements: Announcements = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", Samples(self.reading))
+        heard = Announcements(self.reading.database, self.reading.pulse)
+        object.__setattr__(self, "announcements", heard)
+
+    async def aclose(self) -> None:
+        """Stop what is under way."""
+        await self.announcements.aclose()
+        await self.samples.aclose()
 
     async def view(self, request: Request, viewer: Viewer) -> View:
         """The view of this request; where the database is away, it says so."""

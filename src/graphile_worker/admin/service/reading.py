@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from graphile_worker.admin.service.crons import CronEntry, cron_entries
+from graphile_worker.admin.service.cron_reading import read_crons
+from graphile_worker.admin.service.crons import CronEntry
 from graphile_worker.admin.service.cursor import read_cursor, write_cursor
 from graphile_worker.admin.service.decoding import Decoding
+from graphile_worker.admin.service.examination import examination
 from graphile_worker.admin.service.failures import Failures, show_failures
 from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.filters import SCOPES, JobFilter
@@ -36,7 +38,10 @@ from graphile_worker.client.operations import pausing
 from graphile_worker.client.operations.pausing import Paused
 from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
+from graphile_worker.database.executor import Database
 from graphile_worker.database.operation import perform
+from graphile_worker.doctor.finding import Finding
+from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.migrations.state import read_state
 from graphile_worker.queries import admin_jobs, admin_samples, cron
@@ -65,11 +70,13 @@ class ReadingOptions:
         redactor: takes secrets out of payloads and errors.
         crontabs: entries to show beside those that workers have made known.
         decoding: makes payloads readable, before secrets are taken out.
+        only_reads: whether nobody changes anything here.
     """
 
     redactor: Redactor
     crontabs: Sequence[Crontab] = ()
     decoding: Decoding = field(default_factory=Decoding)
+    only_reads: bool = False
 
 
 class Reading:
@@ -86,6 +93,12 @@ class Reading:
         self.past = Past(sessions, options.redactor)
         self.figures: Sampled[Figures] = Sampled(partial(read_figures, sessions), every=10.0)
         self.pulse: Sampled[Pulse] = Sampled(partial(read_pulse, sessions), every=2.0)
+        examine = partial(examination, sessions, only_reads=options.only_reads)
+        self.findings: Sampled[list[Finding]] = Sampled(examine, every=60.0)
+
+    async def database(self) -> Database:
+        """The database itself, for who listens on a connection of its own."""
+        return await self._sessions.database()
 
     @property
     def redactor(self) -> Redactor:
@@ -100,6 +113,7 @@ class Reading:
     async def aclose(self) -> None:
         """Stop what is under way."""
         await asyncio.gather(self.figures.aclose(), self.pulse.aclose())
+        await self.findings.aclose()
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -359,10 +373,7 @@ class Reading:
     async def crons(self) -> list[CronEntry]:
         """Recurring jobs, by identifier."""
         fleet = (await self.figures.get()).value.fleet
-        async with self._sessions.reading() as connection:
-            known = await connection.run(cron.known_crontabs(self._schema))
-            now = await connection.run(cron.now())
-        return cron_entries(self._options.crontabs, known, fleet, now)
+        return await read_crons(self._sessions, self._options.crontabs, fleet)
 
     def crontab(self, identifier: str) -> Crontab | None:
         """An entry that was given here, by its identifier."""

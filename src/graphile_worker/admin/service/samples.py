@@ -74,6 +74,12 @@ class Sampled(Generic[T]):
         """Seconds for which the last sample is good."""
         return self._period
 
+    @property
+    def rest(self) -> float:
+        """Seconds for which it has to rest yet for what it took, however new it ought to be."""
+        last = self._last
+        return 0.0 if last is None else max(0.0, DUTY * last.seconds - last.age)
+
     async def get(self, *, fresh: bool = False) -> Sample[T]:
         """The sample as it stands.
 
