@@ -28,7 +28,10 @@ async def failures(request: Request, site: Site, viewer: Viewer) -> Response:
     task = request.query_params.get("task") or None
     scope = _scope(request.query_params.get("scope"))
     try:
-        found = await site.reading.failures(task=task, scope=scope)
+        if task is None and scope == SCOPES[0]:
+            found = (await site.samples.failures.get()).value
+        else:
+            found = await site.reading.failures(task=task, scope=scope)
     except DatabaseError as error:
         return trouble(request, v, error)
     return render(

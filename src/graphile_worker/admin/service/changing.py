@@ -93,6 +93,7 @@ class Changing:
                 f"at most {CHUNK:,} jobs at once, got {len(ids):,}; use an operation for more"
             )
         done = await self._carry_out(act, list(dict.fromkeys(ids)))
+        self._reading.changed()
         await self._audit.tell(actor, act.action.value, {"ids": list(ids)}, _numbers(done.report))
         return done
 
@@ -275,6 +276,7 @@ class Changing:
             return await perform(connection, carry_out(self._setup, act, ids))
 
     async def _ended(self, operation: BulkOperation) -> None:
+        self._reading.changed()
         target = {"operation": operation.id, "filter": operation.filter}
         result = {
             "state": operation.state,
