@@ -134,23 +134,49 @@ async def test_what_an_action_did_is_shown_at_once(gw_database: str) -> None:
     assert "no longer wanted" in {kind.title for kind in kinds}
 
 
+@pytest.mark.parametrize(
+    ("kept", "scope", "task", "is_complete"),
+    [
+        (12, 5, None, False),
+        (12, 10, None, False),
+        (1_000, 10, None, False),
+        (1_000, 10_000, None, True),
+        (1_000, 10_000, "rare", True),
+    ],
+)
 async def test_kinds_of_failures_are_those_of_the_table(
-    gw_database: str, monkeypatch: pytest.MonkeyPatch
+    gw_database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: int,
+    scope: int,
+    task: str | None,
+    is_complete: bool,
+) -> None:
+    monkeypatch.setattr(tried_jobs, "KEPT", kept)
+    await fill(gw_database, 3)
+    async with service(gw_database) as made:
+        shared = await made.reading.failures(scope=scope, task=task)
+        statement = admin_samples.failures(made.sessions.schema, scope=scope, task=task, limit=100)
+        whole = await made.sessions.read(statement)
+    assert [told(one) for one in shared.kinds] == [told(one) for one in whole]
+    assert (shared.searched, shared.is_complete) == (whole[0].searched, is_complete)
+
+
+async def test_kinds_of_failures_of_a_task_are_those_of_the_newest_and_it_says_so(
+    gw_database: str,
 ) -> None:
     await fill(gw_database, 3)
-    for kept in (12, 1_000):
-        monkeypatch.setattr(tried_jobs, "KEPT", kept)
-        async with service(gw_database) as made:
-            for task in (None, "rare"):
-                scopes = [5, 10] + [10_000] * (kept > 12)
-                for scope in scopes:
-                    shared = await made.reading.failures(scope=scope, task=task)
-                    statement = admin_samples.failures(
-                        made.sessions.schema, scope=scope, task=task, limit=100
-                    )
-                    whole = await made.sessions.read(statement)
-                    assert [told(one) for one in shared.kinds] == [told(one) for one in whole]
-                    assert shared.searched == whole[0].searched
+    async with sql(gw_database) as connection:
+        await connection.execute(f"update {TABLE} set last_error = null where id > 60")
+        await connection.execute(
+            f"update {TABLE} set last_error = 'x', attempts = 25, locked_at = null, task_id ="
+            f" case when id > 60 then {TASK.replace('rare', 'usual')} else {TASK} end"
+        )
+    async with service(gw_database) as made:
+        found = await made.reading.failures(task="rare")
+        assert (found.kinds, found.searched, found.is_complete) == ([], 0, False)
+        found = await made.reading.failures(task="rare", scope=100_000)
+        assert (found.searched, found.is_complete) == (60, True)
 
 
 def told(kind: Any) -> tuple[Any, ...]:

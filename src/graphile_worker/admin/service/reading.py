@@ -312,17 +312,17 @@ class Reading:
 
         Args:
             scope: of so many jobs that have an error, the newest.
-            task: only of this task.
+            task: only of this task; of the newest 20,000 of all tasks, unless scope is more.
             limit: at most so many kinds, the most frequent first.
             reveal: whether to show secrets in errors too.
         """
-        among = await self.tried.with_error(scope, needs_all=task is not None)
+        among, are_all = await self.tried.with_error(scope)
         statement = admin_samples.failures(
             self._schema, scope=scope, task=task, limit=limit, among=among
         )
         seconds = LONG_SECONDS if scope > FAILURES else PAGE_SECONDS
         found = await self._sessions.read(statement, seconds)
-        return show_failures(found, self._shower(reveal=reveal), scope=scope)
+        return show_failures(found, self._shower(reveal=reveal), scope=scope, are_all=are_all)
 
     async def forward_load(self, *, seconds: float = 1_800, spans: int = 48) -> list[int]:
         """How many jobs are due in each of the next spans of time."""

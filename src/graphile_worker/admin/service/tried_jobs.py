@@ -97,12 +97,15 @@ class TriedJobs:
         found = await self._candidates(lambda tried: tried.locked)
         return None if found is None else found.some.ids
 
-    async def with_error(self, scope: int, *, needs_all: bool) -> Sequence[int] | None:
-        """The jobs that have failed; None where they are to be looked for in the table."""
-        found = None if scope >= KEPT else await self._candidates(lambda tried: tried.with_error)
-        if found is None or (needs_all and not found.some.are_all):
-            return None
-        return found.some.ids
+    async def with_error(self, scope: int) -> tuple[Sequence[int] | None, bool]:
+        """The jobs that have failed, and whether there are no others.
+
+        None: they are to be looked for in the table.
+        """
+        if scope > SCOPES[0]:
+            return None, True
+        found = await self._candidates(lambda tried: tried.with_error)
+        return (None, True) if found is None else (found.some.ids, found.some.are_all)
 
     async def _candidates(self, kind: Callable[[Tried], Some]) -> Candidates | None:
         if (await self._figures.get()).value.counts.total <= SMALL:
