@@ -51,6 +51,8 @@ class Budget:
         self._samples: list[Sampled[Any]] = []
         self.stretch = 1.0
         """By how much all of them are good for longer than each for itself would be."""
+        self.seconds = 0.0
+        """What all of them took so far."""
 
     @property
     def busy(self) -> float:
@@ -61,8 +63,9 @@ class Budget:
         """One more shares it."""
         self._samples.append(sampled)
 
-    def measure(self) -> None:
-        """One of them took something: see what that comes to."""
+    def took(self, seconds: float) -> None:
+        """One of them was taken: see what they come to."""
+        self.seconds += seconds
         self.stretch = max(1.0, sum(one.share for one in self._samples) / SHARE)
 
 
@@ -168,7 +171,7 @@ class Sampled(Generic[T]):
             return self._last
         self._paced(began, turn)
         self._last = Sample(value, datetime.now(UTC), self._taken - began)
-        self._budget.measure()
+        self._budget.took(self._last.seconds)
         return self._last
 
     def _paced(self, began: float, turn: int) -> None:
