@@ -81,7 +81,7 @@ def footer(page: JobPage, given: Mapping[str, str]) -> str:
         parts.append(f"{matched}{words.number(page.searched)} searched")
     parts.append(words.span(page.seconds))
     if page.age is not None:
-        parts.append(f"as they were {words.ago(page.age)}")
+        parts.append(f"read {words.ago(page.age)}")
     return " · ".join(parts)
 
 

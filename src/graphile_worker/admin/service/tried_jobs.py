@@ -85,6 +85,10 @@ class TriedJobs:
             partial(_read, sessions), every=2.0, too_old=15.0, budget=budget
         )
 
+    async def are_shared(self) -> bool:
+        """Whether the table is so big that it is not read for each who asks."""
+        return (await self._figures.get()).value.counts.total > SMALL
+
     async def of(self, wanted: JobFilter, scope: int) -> Candidates | None:
         """The jobs that may match; None where an index finds them, or more are to be looked at."""
         kind = _KINDS.get(wanted.wanted.state)
@@ -108,7 +112,7 @@ class TriedJobs:
         return (None, True) if found is None else (found.some.ids, found.some.are_all)
 
     async def _candidates(self, kind: Callable[[Tried], Some]) -> Candidates | None:
-        if (await self._figures.get()).value.counts.total <= SMALL:
+        if not await self.are_shared():
             return None
         sample = await self.sample.get()
         return Candidates(kind(sample.value), sample)
