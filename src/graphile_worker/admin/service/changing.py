@@ -228,6 +228,7 @@ class Changing:
             )
         async with self._sessions.changing() as connection:
             await perform(connection, force_unlock(self._setup, ids))
+        self._reading.changed()
         await self._audit.tell(actor, "unlock", {"workers": ids})
 
     async def sweep(
@@ -242,6 +243,7 @@ class Changing:
         utils = await self._utils()
         result = await utils.sweep_stale_workers(threshold, delay, dry_run=dry_run)
         if not dry_run:
+            self._reading.changed()
             told = {"workers": result.worker_ids, "recovered": result.recovered_count}
             await self._audit.tell(actor, "sweep", {}, told)
         return result
@@ -251,6 +253,7 @@ class Changing:
         wanted = list(tasks)
         utils = await self._utils()
         done = await utils.cleanup(wanted)
+        self._reading.changed()
         deleted = {task.value: rows for task, rows in done.items()}
         await self._audit.tell(
             actor, "cleanup", {"tasks": [task.value for task in wanted]}, deleted
