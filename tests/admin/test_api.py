@@ -337,6 +337,7 @@ async def test_the_rest_of_the_reads_answer(gw_database: str) -> None:
         assert (await client.get("/readyz")).status_code == 200
         metrics = (await client.get("/metrics")).text
     assert 'graphile_worker_jobs{schema="graphile_worker",state="ready"} 1' in metrics
+    assert 'graphile_worker_admin_samples_seconds_total{schema="graphile_worker"} 0.' in metrics
 
 
 async def test_what_was_is_told_where_it_is_kept(gw_database: str) -> None:

@@ -27,9 +27,9 @@ class Order(Enum):
     NEXT_DUE = "admin_by_run_at"
     """Only jobs that are not due yet."""
     NEXT_RETRY = "admin_by_retry"
-    """Only jobs that are tried again; reads the whole table."""
+    """Only jobs that are tried again; reads the whole table, unless it is told which may be."""
     LONGEST_LOCKED = "admin_by_lock"
-    """Only locked jobs; reads the whole table."""
+    """Only locked jobs; so does this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +149,14 @@ def find_jobs(
     limit: int,
     scope: int,
     after: Place | None = None,
+    among: Sequence[int] | None = None,
 ) -> Statement[Found]:
-    """Search the next `scope` jobs of a state, in an order, for at most `limit` that match."""
+    """Search the next `scope` jobs of a state, in an order, for at most `limit` that match.
+
+    `among` are the only jobs that are looked at, where the order has no index; None for all.
+    """
     moments = (wanted.created_from, wanted.created_to, wanted.run_from, wanted.run_to)
-    args = (
+    args: tuple[Any, ...] = (
         wanted.state,
         workers.dead,
         workers.claimed,
@@ -178,8 +182,14 @@ def find_jobs(
         None if after is None else after.priority,
         None if after is None else after.at,
     )
-    # The newest come by id alone: that statement has no place for the rest.
-    args = args[:29] if order is Order.NEWEST else args
+    ids = None if among is None else list(among)
+    match order:
+        case Order.NEWEST:  # they come by id alone
+            args = (*args[:29], ids)
+        case Order.NEXT_RETRY | Order.LONGEST_LOCKED:
+            args = (*args, ids)
+        case _:
+            pass
     return Statement(order.value, whole(order.value, schema), args, _found)
 
 

@@ -18,15 +18,11 @@ from graphile_worker.admin.pages.places import base_of, schema_links
 from graphile_worker.admin.pages.view import Settings, View
 from graphile_worker.admin.service.audit import Audit
 from graphile_worker.admin.service.changing import Changing
-from graphile_worker.admin.service.crons import CronEntry
-from graphile_worker.admin.service.failures import Failures
 from graphile_worker.admin.service.figures import Figures
-from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.reading import Reading
 from graphile_worker.admin.service.samples import Sample, Sampled
 from graphile_worker.admin.web.mounting import is_wsgi
 from graphile_worker.admin.web.schemas import STEPS
-from graphile_worker.client.operations.history import HistoryStatus, TaskWork
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.admin_samples import Pulse
 
@@ -51,24 +47,24 @@ class Viewer(Protocol):
 
 
 class Samples:
-    """Readings that all viewers of the overview share; each rests twenty times what it took."""
+    """Readings that all viewers share; together they take a twentieth of a connection."""
 
     def __init__(self, reading: Reading) -> None:
         self.figures = reading.figures
         self.pulse = reading.pulse
-        self.failures: Sampled[Failures] = Sampled(reading.failures, every=30.0)
-        self.load: Sampled[list[int]] = Sampled(reading.forward_load, every=60.0)
-        self.crons: Sampled[list[CronEntry]] = Sampled(reading.crons, every=60.0)
-        self.work: Sampled[list[TaskWork]] = Sampled(reading.past.tasks, every=60.0)
-        self.kept: Sampled[HistoryStatus | None] = Sampled(reading.past.status, every=300.0)
-        self.health: Sampled[Health] = Sampled(reading.health, every=300.0)
+        self.failures = reading.kinds
+        self._budget = budget = reading.budget
+        self.load = Sampled(reading.forward_load, every=60.0, budget=budget)
+        self.crons = Sampled(reading.crons, every=60.0, budget=budget)
+        self.work = Sampled(reading.past.tasks, every=60.0, budget=budget)
+        self.kept = Sampled(reading.past.status, every=300.0, budget=budget)
+        self.health = Sampled(reading.health, every=300.0, budget=budget)
         self.counters = Counters()
 
     @property
     def busy(self) -> float:
         """The share of one connection that the samples take while somebody looks."""
-        every: list[Sampled[Any]] = [self.figures, self.pulse, *self.shared]
-        return sum(one.last.seconds / one.period for one in every if one.last is not None)
+        return self._budget.busy
 
     async def pulse_now(self) -> Sample[Pulse]:
         """The newest pulse, which is remembered for the charts."""

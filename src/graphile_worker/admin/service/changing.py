@@ -93,6 +93,7 @@ class Changing:
                 f"at most {CHUNK:,} jobs at once, got {len(ids):,}; use an operation for more"
             )
         done = await self._carry_out(act, list(dict.fromkeys(ids)))
+        self._reading.changed()
         await self._audit.tell(actor, act.action.value, {"ids": list(ids)}, _numbers(done.report))
         return done
 
@@ -227,6 +228,7 @@ class Changing:
             )
         async with self._sessions.changing() as connection:
             await perform(connection, force_unlock(self._setup, ids))
+        self._reading.changed()
         await self._audit.tell(actor, "unlock", {"workers": ids})
 
     async def sweep(
@@ -241,6 +243,7 @@ class Changing:
         utils = await self._utils()
         result = await utils.sweep_stale_workers(threshold, delay, dry_run=dry_run)
         if not dry_run:
+            self._reading.changed()
             told = {"workers": result.worker_ids, "recovered": result.recovered_count}
             await self._audit.tell(actor, "sweep", {}, told)
         return result
@@ -250,6 +253,7 @@ class Changing:
         wanted = list(tasks)
         utils = await self._utils()
         done = await utils.cleanup(wanted)
+        self._reading.changed()
         deleted = {task.value: rows for task, rows in done.items()}
         await self._audit.tell(
             actor, "cleanup", {"tasks": [task.value for task in wanted]}, deleted
@@ -275,6 +279,7 @@ class Changing:
             return await perform(connection, carry_out(self._setup, act, ids))
 
     async def _ended(self, operation: BulkOperation) -> None:
+        self._reading.changed()
         target = {"operation": operation.id, "filter": operation.filter}
         result = {
             "state": operation.state,

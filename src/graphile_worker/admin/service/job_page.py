@@ -32,6 +32,8 @@ class JobPage:
     seconds: float
     """What the search took."""
     at: datetime
+    age: float | None = None
+    """Seconds for which the list may lack who came into it; None where it lacks nobody."""
 
 
 @dataclass(frozen=True, slots=True)

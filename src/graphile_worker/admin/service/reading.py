@@ -15,7 +15,6 @@ from graphile_worker.admin.service.cursor import read_cursor, write_cursor
 from graphile_worker.admin.service.decoding import Decoding
 from graphile_worker.admin.service.examination import examination
 from graphile_worker.admin.service.failures import Failures, show_failures
-from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.filters import SCOPES, JobFilter
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.job_details import JobDetails, Payload, details_of, payload_of
@@ -30,24 +29,24 @@ from graphile_worker.admin.service.job_page import (
 )
 from graphile_worker.admin.service.past import Past
 from graphile_worker.admin.service.redaction import Redactor
-from graphile_worker.admin.service.samples import Sampled
+from graphile_worker.admin.service.samples import Budget, Sampled
 from graphile_worker.admin.service.sampling import read_figures, read_pulse
 from graphile_worker.admin.service.sessions import LONG_SECONDS, PAGE_SECONDS, Sessions
 from graphile_worker.admin.service.suggestions import suggestions
+from graphile_worker.admin.service.tried_jobs import TriedJobs, search
 from graphile_worker.client.operations import pausing
 from graphile_worker.client.operations.pausing import Paused
 from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.database.executor import Database
 from graphile_worker.database.operation import perform
-from graphile_worker.doctor.finding import Finding
 from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.migrations.state import read_state
 from graphile_worker.queries import admin_jobs, admin_samples, cron
 from graphile_worker.queries.admin_health import server_state, table_sizes
 from graphile_worker.queries.admin_jobs import JobRow, Place, find_jobs, job_rows
-from graphile_worker.queries.admin_samples import Holder, Pulse
+from graphile_worker.queries.admin_samples import Holder
 
 FAILURES = 10_000
 """Jobs with an error that are looked at for kinds of failures, by default."""
@@ -91,10 +90,13 @@ class Reading:
         self._schema = sessions.schema
         self._options = options
         self.past = Past(sessions, options.redactor)
-        self.figures: Sampled[Figures] = Sampled(partial(read_figures, sessions), every=10.0)
-        self.pulse: Sampled[Pulse] = Sampled(partial(read_pulse, sessions), every=2.0)
+        self.budget = budget = Budget()
+        self.figures = Sampled(partial(read_figures, sessions), every=10.0, budget=budget)
+        self.pulse = Sampled(partial(read_pulse, sessions), every=2.0, budget=budget)
+        self.kinds = Sampled(self.failures, every=30.0, budget=budget)
+        self.tried = TriedJobs(sessions, self.figures, budget)
         examine = partial(examination, sessions, only_reads=options.only_reads)
-        self.findings: Sampled[list[Finding]] = Sampled(examine, every=60.0)
+        self.findings = Sampled(examine, every=60.0, budget=budget)
 
     async def database(self) -> Database:
         """The database itself, for who listens on a connection of its own."""
@@ -112,8 +114,13 @@ class Reading:
 
     async def aclose(self) -> None:
         """Stop what is under way."""
-        await asyncio.gather(self.figures.aclose(), self.pulse.aclose())
-        await self.findings.aclose()
+        every = (self.figures, self.pulse, self.kinds, self.tried.sample, self.findings)
+        await asyncio.gather(*(sampled.aclose() for sampled in every))
+
+    def changed(self) -> None:
+        """Jobs were changed: whoever looks next is shown that."""
+        self.kinds.expire()
+        self.tried.sample.expire()
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -143,19 +150,20 @@ class Reading:
         workers = (await self.figures.get()).value.workers
         seconds = LONG_SECONDS if wanted.scope > SCOPES[0] else PAGE_SECONDS
         began = asyncio.get_running_loop().time()
+        scope = wanted.scope if wanted.is_searching else limit + 1
+        candidates = await self.tried.of(wanted, scope)
+        statement = partial(
+            find_jobs,
+            self._schema,
+            wanted.order,
+            wanted.wanted,
+            workers,
+            limit=limit,
+            scope=scope,
+            after=place,
+        )
         async with self._sessions.reading(seconds) as connection:
-            scope = wanted.scope if wanted.is_searching else limit + 1
-            found = await connection.run(
-                find_jobs(
-                    self._schema,
-                    wanted.order,
-                    wanted.wanted,
-                    workers,
-                    limit=limit,
-                    scope=scope,
-                    after=place,
-                )
-            )
+            found = await search(connection, candidates, statement, scope=scope, after=place)
             rows = await connection.run(
                 job_rows(
                     self._schema,
@@ -174,6 +182,7 @@ class Reading:
             is_complete=more is None and place is None,
             seconds=asyncio.get_running_loop().time() - began,
             at=rows[0].as_of if rows else datetime.now(UTC),
+            age=None if candidates is None else candidates.sample.age,
         )
 
     async def count(self, wanted: JobFilter) -> Count:
@@ -238,9 +247,9 @@ class Reading:
             )
             if not rows:
                 return None
-            row, holder = rows[0], None
-            if row.state is FineState.BLOCKED and row.queue is not None:
-                holder = await connection.run(admin_samples.queue_holder(self._schema, row.queue))
+        row, holder = rows[0], None
+        if row.state is FineState.BLOCKED and row.queue is not None:
+            holder = await self.queue_holder(row.queue)
         text = row.payload or ""
         decoded = await decoding.one(row.task, text, is_cut=len(text) >= chars)
         return await asyncio.to_thread(
@@ -352,14 +361,17 @@ class Reading:
 
         Args:
             scope: of so many jobs that have an error, the newest.
-            task: only of this task.
+            task: only of this task; of the newest 20,000 of all tasks, unless scope is more.
             limit: at most so many kinds, the most frequent first.
             reveal: whether to show secrets in errors too.
         """
-        statement = admin_samples.failures(self._schema, scope=scope, task=task, limit=limit)
+        among, are_all = await self.tried.with_error(scope)
+        statement = admin_samples.failures(
+            self._schema, scope=scope, task=task, limit=limit, among=among
+        )
         seconds = LONG_SECONDS if scope > FAILURES else PAGE_SECONDS
         found = await self._sessions.read(statement, seconds)
-        return show_failures(found, self._shower(reveal=reveal), scope=scope)
+        return show_failures(found, self._shower(reveal=reveal), scope=scope, are_all=are_all)
 
     async def forward_load(self, *, seconds: float = 1_800, spans: int = 48) -> list[int]:
         """How many jobs are due in each of the next spans of time."""
@@ -368,7 +380,12 @@ class Reading:
 
     async def queue_holder(self, queue: str) -> Holder | None:
         """The job of a queue that runs."""
-        return await self._sessions.read(admin_samples.queue_holder(self._schema, queue))
+        locked = await self.tried.locked()
+        for among in (None,) if locked is None else (locked, None):
+            statement = admin_samples.queue_holder(self._schema, queue, among=among)
+            if (found := await self._sessions.read(statement)) is not None:
+                return found
+        return None
 
     async def crons(self) -> list[CronEntry]:
         """Recurring jobs, by identifier."""
