@@ -164,9 +164,9 @@ async def test_what_pages_take(made: Service) -> None:
         {"payload": "nowhere"},
     ]
     calls: dict[str, Callable[[], Awaitable[Any]]] = {
-        **{str(fields): lambda f=fields: reading.jobs(filter_of(**f)) for fields in lists},
-        "job": lambda: reading.job(500_000),
-        "queue": lambda: reading.queue_holder("queue_1"),
+        **{str(fields): lambda f=fields: reading.jobs.find(filter_of(**f)) for fields in lists},
+        "job": lambda: reading.jobs.one(500_000),
+        "queue": lambda: reading.jobs.queue_holder("queue_1"),
         "pulse": lambda: reading.pulse.get(fresh=True),
         "figures": reading.figures.get,
         "failures": reading.kinds.get,
@@ -178,7 +178,7 @@ async def test_what_pages_take(made: Service) -> None:
 async def test_what_lies_all_over_the_table_takes_no_longer_than_to_read_it(made: Service) -> None:
     wanted = filter_of(state="retrying", error="nowhere")
     calls: dict[str, Callable[[], Awaitable[Any]]] = {
-        "search": lambda: made.reading.jobs(wanted),
+        "search": lambda: made.reading.jobs.find(wanted),
         "failures of a task": lambda: made.reading.failures(task="task_7"),
     }
     ratios = await ratios_of(made, calls)
@@ -187,7 +187,7 @@ async def test_what_lies_all_over_the_table_takes_no_longer_than_to_read_it(made
 
 async def test_what_cannot_use_an_index_is_bounded(made: Service) -> None:
     for fields in ({"error": "nowhere"}, {"payload": "user.id=1"}, {"payload": "nowhere"}):
-        page = await made.reading.jobs(filter_of(**fields))
+        page = await made.reading.jobs.find(filter_of(**fields))
         assert (page.searched, page.rows) == (20_000, [])
 
 
@@ -207,7 +207,7 @@ async def test_shared_lists_are_those_of_the_table(made: Service) -> None:
     for state in TRIED:
         wanted = filter_of(state=state)
         found = await made.sessions.read(found_by(made, wanted))
-        page = await made.reading.jobs(wanted)
+        page = await made.reading.jobs.find(wanted)
         assert [row.id for row in page.rows] == [place.id for place in found.places], state
 
 

@@ -61,7 +61,7 @@ async def all_pages(made: Service, limit: int = 5, **fields: str) -> list[int]:
     seen: list[int] = []
     after: str | None = None
     while True:
-        page = await made.reading.jobs(filter_of(**fields), limit=limit, after=after)
+        page = await made.reading.jobs.find(filter_of(**fields), limit=limit, after=after)
         seen += [row.id for row in page.rows]
         if page.next is None:
             return seen
@@ -105,11 +105,11 @@ async def test_who_left_a_list_is_not_shown_and_what_follows_takes_the_place(
 ) -> None:
     await fill(gw_database, 1)
     async with service(gw_database) as made:
-        first = await made.reading.jobs(filter_of(state="failed"), limit=5)
+        first = await made.reading.jobs.find(filter_of(state="failed"), limit=5)
         gone = [row.id for row in first.rows]
         async with sql(gw_database) as connection:
             await connection.execute(f"update {TABLE} set attempts = 0 where id = any($1)", gone)
-        again = await made.reading.jobs(filter_of(state="failed"), limit=5)
+        again = await made.reading.jobs.find(filter_of(state="failed"), limit=5)
         assert [row.id for row in again.rows] == (await naive(gw_database, "failed"))[:5]
         assert again.age is not None
         assert again.age > 0
@@ -118,7 +118,7 @@ async def test_who_left_a_list_is_not_shown_and_what_follows_takes_the_place(
 async def test_what_an_action_did_is_shown_at_once(gw_database: str) -> None:
     await fill(gw_database, 2)
     async with service(gw_database) as made:
-        await made.reading.jobs(filter_of(state="failed"))
+        await made.reading.jobs.find(filter_of(state="failed"))
         await made.reading.kinds.get()
         async with sql(gw_database) as connection:
             (spare,) = await connection.fetch(
@@ -128,7 +128,7 @@ async def test_what_an_action_did_is_shown_at_once(gw_database: str) -> None:
         await made.changing.act(
             "ada", Act(action=JobAction.FAIL, reason="no longer wanted"), [job_id]
         )
-        page = await made.reading.jobs(filter_of(state="failed"), limit=1)
+        page = await made.reading.jobs.find(filter_of(state="failed"), limit=1)
         kinds = (await made.reading.kinds.get()).value.kinds
     assert [row.id for row in page.rows] == [job_id]
     assert "no longer wanted" in {kind.title for kind in kinds}
@@ -192,16 +192,16 @@ async def test_the_job_that_holds_a_queue_is_found_also_if_it_was_just_locked(
             "select graphile_worker.add_job('t', queue_name => 'q' || i) from generate_series(1, 3) i"
         )
         async with service(gw_database) as made:
-            assert await made.reading.queue_holder("q2") is None
+            assert await made.reading.jobs.queue_holder("q2") is None
             await connection.execute(f"update {TABLE} {lock} id = 2")
-            assert await made.reading.queue_holder("q2") is None  # the queue itself is free
+            assert await made.reading.jobs.queue_holder("q2") is None  # the queue itself is free
             await connection.execute(
                 f"update graphile_worker._private_job_queues {lock} queue_name = 'q2'"
             )
-            found = await made.reading.queue_holder("q2")
+            found = await made.reading.jobs.queue_holder("q2")
             assert found is not None
             assert (found.job_id, found.task, found.locked_by) == (2, "t", "w")
-            assert await made.reading.queue_holder("q1") is None
+            assert await made.reading.jobs.queue_holder("q1") is None
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -142,7 +142,7 @@ class Looking:
         wanted = filter_from(query, identity, self._reading.redactor)
         if with_payloads:
             require(identity, "view_payload")
-        page = await self._reading.jobs(
+        page = await self._reading.jobs.find(
             wanted, limit=query.limit, after=query.after, payloads=with_payloads
         )
         return json_answer(page)
@@ -150,13 +150,13 @@ class Looking:
     async def _count(self, request: Request, identity: Identity) -> Response:
         query = query_of(request, shapes.FilterQuery)
         wanted = filter_from(query, identity, self._reading.redactor)
-        return json_answer(await self._reading.count(wanted))
+        return json_answer(await self._reading.jobs.count(wanted))
 
     async def _job(self, request: Request, identity: Identity) -> Response:
         reveal = query_of(request, shapes.RevealQuery).reveal
         job_id = id_of(request)
         await self._revealing(identity, job_id, reveal=reveal)
-        details = await self._reading.job(job_id, reveal=reveal)
+        details = await self._reading.jobs.one(job_id, reveal=reveal)
         if details is None:
             raise _gone(job_id)
         if "view_payload" not in identity.permissions:
@@ -167,7 +167,7 @@ class Looking:
         reveal = query_of(request, shapes.RevealQuery).reveal
         job_id = id_of(request)
         await self._revealing(identity, job_id, reveal=reveal)
-        payload = await self._reading.payload(job_id, reveal=reveal)
+        payload = await self._reading.jobs.payload(job_id, reveal=reveal)
         if payload is None:
             raise _gone(job_id)
         if payload.problem is not None and not payload.text:
@@ -225,8 +225,8 @@ class Looking:
         row = next((row for row in figures.value.queues if row.queue == name), None)
         if row is None:
             raise missing(f"there is no queue {name[:128]!r}")
-        page = await self._reading.jobs(filter_of(queue=name, state="waiting"), limit=10)
-        holder = await self._reading.queue_holder(name)
+        page = await self._reading.jobs.find(filter_of(queue=name, state="waiting"), limit=10)
+        holder = await self._reading.jobs.queue_holder(name)
         return json_answer(shapes.QueueDetails(row, row.state, holder, page))
 
     async def _workers(self, request: Request, _identity: Identity) -> Response:
@@ -258,7 +258,7 @@ class Looking:
             query = query_of(request, shapes.ExportQuery)
             wanted = filter_from(query, identity, self._reading.redactor)
             await self._parts.audit.tell(identity.name, "export", {"filter": wanted.fields})
-            chunks = self._reading.export(wanted, most=query.limit)
+            chunks = self._reading.jobs.export(wanted, most=query.limit)
             file = form.file(chunks, shows="view_payload" in identity.permissions)
             return StreamingResponse(file, media_type=form.media_type, headers=form.headers)
 

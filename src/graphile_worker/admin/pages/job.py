@@ -44,7 +44,7 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         job_id = id_of(request)
         if reveal:
             await site.audit.tell(viewer.name, "reveal", {"ids": [job_id]})
-        details = None if job_id is None else await site.reading.job(job_id, reveal=reveal)
+        details = None if job_id is None else await site.reading.jobs.one(job_id, reveal=reveal)
         attempts = [] if details is None else await site.reading.past.attempts(details.row.id)
         await site.samples.kept.get()
     except DatabaseError as error:
@@ -82,7 +82,7 @@ async def job_payload(request: Request, site: Site, viewer: Viewer) -> Response:
     v = await site.view(request, viewer)
     job_id = id_of(request)
     try:
-        payload = None if job_id is None else await site.reading.payload(job_id)
+        payload = None if job_id is None else await site.reading.jobs.payload(job_id)
     except DatabaseError as error:
         return trouble(request, v, error)
     if payload is None:
@@ -105,7 +105,7 @@ async def job_as(request: Request, site: Site, viewer: Viewer) -> Response:
         details = None
         if form is not None and job_id is not None:
             # What adds such a job again has to store what is stored.
-            details = await site.reading.job(job_id, stored=name != "json")
+            details = await site.reading.jobs.one(job_id, stored=name != "json")
     except DatabaseError as error:
         return trouble(request, v, error)
     if form is None or details is None:
@@ -145,7 +145,7 @@ async def jump(request: Request, site: Site, viewer: Viewer) -> Response:
 
 async def _has_key(site: Site, key: str) -> bool:
     try:
-        return bool(key) and bool((await site.reading.jobs(filter_of(key=key), limit=1)).rows)
+        return bool(key) and bool((await site.reading.jobs.find(filter_of(key=key), limit=1)).rows)
     except (DatabaseError, ValueError):
         return False
 

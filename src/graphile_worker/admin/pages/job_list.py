@@ -84,7 +84,7 @@ async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
         wanted = filter_for(site, v.may, given)
         columns = _columns(request, v, wanted.wanted.state)
         shows_payloads = any(column.name == "payload" for column in columns)
-        page = await site.reading.jobs(
+        page = await site.reading.jobs.find(
             wanted, limit=int(size), after=given.get("after"), payloads=shows_payloads
         )
     except (ConfigurationError, DatabaseError) as error:

@@ -112,8 +112,8 @@ class Changing:
             ConfigurationError: too many operations are under way.
         """
         if newest_id is None:
-            newest_id = await self._reading.newest_id()
-        count = await self._reading.count(wanted)
+            newest_id = await self._reading.jobs.newest_id()
+        count = await self._reading.jobs.count(wanted)
         fixed = dataclasses.replace(
             wanted, wanted=dataclasses.replace(wanted.wanted, newest_id=newest_id or 0)
         )
@@ -123,7 +123,7 @@ class Changing:
             fields=wanted.fields,
             newest_id=newest_id,
             total=count.jobs if count.is_exact else None,
-            chunks=lambda: self._reading.walk(fixed, chunk=CHUNK),
+            chunks=lambda: self._reading.jobs.walk(fixed, chunk=CHUNK),
             do=lambda ids: self._reported(act, ids),
             ended=self._ended,
         )

@@ -80,6 +80,10 @@ class Redactor:
         """Whether nothing is taken out."""
         return not self._enabled
 
+    def unless(self, *, reveal: bool) -> Redactor:
+        """This one, or, for who may see secrets and wants to, one that shows everything."""
+        return Redactor(enabled=False) if reveal else self
+
     def is_secret(self, key: str) -> bool:
         """Whether the value of this key is not for everybody."""
         if not self._enabled:
