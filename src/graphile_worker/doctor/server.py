@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -61,7 +62,7 @@ def server(reading: ServerReading, encoding: str) -> Finding:
 
 def schema(state: SchemaState, name: str, *, rust_lineage: bool) -> Finding:
     """Whether the schema is there, its revision, and whose migrations made it."""
-    migrate = f"graphile-worker --schema {name} migrate"
+    migrate = f"graphile-worker --schema {shlex.quote(name)} migrate"
     if state.ledger_owner is not None and not state.ledger_readable:
         grant = grant_owner(state, state.ledger_owner)
         return problem("schema", f"the role {state.role!r} may not read {name!r}", grant)
