@@ -242,6 +242,11 @@ def locks_of(schema: Schema, ids: Sequence[int]) -> Statement[list[Lock]]:
     return Statement("admin_locks_of", load("admin_locks_of", schema), (list(ids),), _locks)
 
 
+def take_free(schema: Schema, ids: Sequence[int]) -> Statement[list[int]]:
+    """Lock those of the jobs that no other transaction has locked; waits for none."""
+    return Statement("admin_take_free", load("admin_take_free", schema), (list(ids),), _ids)
+
+
 def wake_workers(schema: Schema, jobs: int) -> Statement[None]:
     """Tell workers that so many jobs became due."""
     return Statement("admin_wake_workers", load("admin_wake_workers", schema), (jobs,), nothing)
@@ -309,6 +314,10 @@ def _one(rows: Sequence[Row]) -> int | None:
 
 def _payload(rows: Sequence[Row]) -> StoredPayload | None:
     return StoredPayload(*rows[0]) if rows else None
+
+
+def _ids(rows: Sequence[Row]) -> list[int]:
+    return [row[0] for row in rows]
 
 
 def _locks(rows: Sequence[Row]) -> list[Lock]:

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from graphile_worker.admin.service.actions import Act, Outcome, Report, carry_out
+from graphile_worker.admin.service.actions import Act, Outcome, Report, carry_out, carry_out_on_free
 from graphile_worker.admin.service.audit import Audit
 from graphile_worker.admin.service.bulk import CHUNK, BulkOperation, BulkOperations
 from graphile_worker.admin.service.filters import JobFilter
@@ -22,14 +22,19 @@ from graphile_worker.client.operations.pausing import ResumedQueue
 from graphile_worker.client.setup import Setup
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
-from graphile_worker.database.operation import perform
-from graphile_worker.errors import ConfigurationError
+from graphile_worker.database.operation import Operation, perform
+from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import JobKeyMode, JobSpec
 from graphile_worker.queries.pauses import Pause, PausedQueue
 from graphile_worker.recovery.sweep import SweepResult
+
+T = TypeVar("T")
+
+_HELD: Final = frozenset({"55P03", "40P01"})
+"""Lock timeout, deadlock: another transaction has what this one needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,8 +280,17 @@ class Changing:
         return (await self._carry_out(act, ids)).report
 
     async def _carry_out(self, act: Act, ids: list[int]) -> Outcome:
+        """Wait for who holds one of the jobs, for a second; then do it to the others."""
+        try:
+            return await self._perform(carry_out(self._setup, act, ids))
+        except DatabaseError as error:
+            if error.sqlstate not in _HELD:
+                raise
+        return await self._perform(carry_out_on_free(self._setup, act, ids))
+
+    async def _perform(self, operation: Operation[T]) -> T:
         async with self._sessions.changing() as connection:
-            return await perform(connection, carry_out(self._setup, act, ids))
+            return await perform(connection, operation)
 
     async def _ended(self, operation: BulkOperation) -> None:
         self._reading.changed()
