@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from html import unescape
 from typing import Any
 from urllib.parse import urljoin
@@ -107,6 +108,64 @@ async def test_the_switch_holds_under_a_prefix_and_says_where_one_is(two_schemas
         assert "Path=/ops/jobs/;" in saved.headers["set-cookie"] + ";"
         assert 'data-theme="dark"' in (await client.get("/ops/jobs/")).text
     await app.aclose()
+
+
+async def test_columns_that_were_chosen_in_one_schema_are_those_of_all(two_schemas: str) -> None:
+    async with admin(two_schemas, **BOTH) as client:
+        kept = await client.get(f"{OLD}/jobs?state=all&keep=columns&col=task&col=priority")
+        assert "Path=/;" in kept.headers["set-cookie"]
+        for path in ("", OLD):
+            page = await client.get(f"{path}/jobs")
+            assert ">Priority</th>" in page.text
+            assert ">Queue</th>" not in page.text
+
+
+async def test_each_schema_is_checked_for_itself(two_schemas: str) -> None:
+    async with sql(two_schemas) as connection:
+        await connection.execute('drop index "billing (old)".jobs_main_index')
+    async with admin(two_schemas, **BOTH) as client:
+        assert await level(client, "", "indexes") == "ok"
+        assert await level(client, OLD, "indexes") == "problem"
+
+
+async def test_who_only_reads_needs_no_other_right_in_any_schema(two_schemas: str) -> None:
+    name = f"looker_{secrets.token_hex(8)}"
+    url = f"{two_schemas}{'&' if '?' in two_schemas else '?'}options=-c%20role%3D{name}"
+    async with sql(two_schemas) as connection:
+        await connection.execute(f"create role {name} bypassrls")
+        for schema in ("graphile_worker", '"billing (old)"'):
+            await connection.execute(f"grant usage on schema {schema} to {name}")
+            await connection.execute(f"grant select on all tables in schema {schema} to {name}")
+        try:
+            async with admin(url, read_only=True, **BOTH) as client:
+                assert await level(client, "", "rights") == "ok"
+                assert await level(client, OLD, "rights") == "ok"
+        finally:
+            await connection.execute(f"drop owned by {name}; drop role {name}")
+
+
+async def level(client: httpx.AsyncClient, path: str, check: str) -> str:
+    """What a check of a schema came to."""
+    checks = (await client.get(f"{path}/api/v1/health")).json()["checks"]
+    found: str = next(one["level"] for one in checks if one["check"] == check)
+    return found
+
+
+async def test_pages_of_each_schema_hear_of_its_jobs(two_schemas: str) -> None:
+    app = create_admin_app(two_schemas, auth=allow_all(), **BOTH)
+    first, other = (site.pages.site.announcements for site in app.sites)
+    async with asked(app) as client, sql(two_schemas) as connection:
+        assert (await client.get(f"{OLD}/")).status_code == 200
+        with other.watched():
+
+            async def hears() -> bool:
+                await connection.execute("select \"billing (old)\".add_job('more')")
+                return other.turn > 0
+
+            await until(hears)
+            assert not first.is_on
+    await app.aclose()
+    await until(lambda: none_left(two_schemas))
 
 
 async def test_one_schema_has_no_switch(gw_database: str) -> None:
