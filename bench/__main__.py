@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 
-from bench import add, admin, cron, history, hooks, memory, processes, quick, scale
+from bench import add, admin, cron, history, hooks, memory, processes, quick, scale, viewers
 from bench import all as everything
 
 BENCHMARKS = {
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "processes": processes.main,
     "quick": quick.main,
     "scale": scale.main,
+    "viewers": viewers.main,
 }
 
 

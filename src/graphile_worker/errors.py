@@ -6,6 +6,7 @@ the values are fields of the error as well as words of its message.
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 
 
@@ -140,7 +141,7 @@ class SchemaMissingError(DatabaseError):
     def __init__(self, schema: str) -> None:
         super().__init__(
             f"the schema {schema!r} holds no Graphile Worker tables; "
-            f"create them with: graphile-worker --schema {schema} migrate"
+            f"create them with: graphile-worker --schema {shlex.quote(schema)} migrate"
         )
         self.schema = schema
 

@@ -9,6 +9,7 @@ import pytest
 
 from graphile_worker.admin import bearer_auth, create_admin_app
 from graphile_worker.admin.server import listen, serve
+from graphile_worker.admin.web.limits import Rate
 from graphile_worker.worker.listen_address import ListenAddress
 
 
@@ -22,9 +23,10 @@ def gw_database_sync(server: Any) -> Iterator[str]:
 
 @pytest.fixture
 def served(gw_database_sync: str) -> Iterator[str]:
-    """The URL of an API that runs in a thread; its bearer token is `t`."""
+    """The URL of an API that runs in a thread and is never too busy; its bearer token is `t`."""
     listening = listen(ListenAddress("127.0.0.1", 0))
     app = create_admin_app(gw_database_sync, auth=bearer_auth("t"))
+    app.gate.rate = Rate(10**9)
     loop = asyncio.new_event_loop()
     until = asyncio.Event()
     thread = threading.Thread(

@@ -162,59 +162,6 @@ async def test_states_are_as_fine_as_the_page_shows_them(gw_database: str) -> No
         assert (count["jobs"], count["is_exact"]) == (1, True)
 
 
-async def test_a_bulk_operation_from_preview_to_report(gw_database: str) -> None:
-    await add(gw_database, 2_500)
-    await change(gw_database, "attempts = 25, last_error = 'boom'")
-    await change(gw_database, "locked_at = now(), locked_by = 'w'", "id = 7")
-    async with admin(gw_database) as client:
-        wanted = {"action": "retry", "filter": {"state": "failed"}}
-        preview = (await client.post(f"{V1}/jobs/preview", json=wanted)).json()
-        assert (preview["jobs"], preview["newest_id"], len(preview["sample"])) == (2499, 2500, 3)
-        await add(gw_database)
-        await change(gw_database, "attempts = 25", "id = 2501")
-        started = await client.post(
-            f"{V1}/operations", json={**wanted, "newest_id": preview["newest_id"]}
-        )
-        assert started.status_code == 202
-        operation = await ended(client, started.json()["id"])
-        assert (operation["state"], operation["changed"]) == ("done", 2499)
-        left = (await client.get(f"{V1}/jobs", params={"state": "failed"})).json()["rows"]
-        assert [row["id"] for row in left] == [2501]
-
-
-async def ended(client: Any, operation_id: str) -> dict[str, Any]:
-    async def it_has() -> Any:
-        found = (await client.get(f"{V1}/operations/{operation_id}")).json()
-        return found if found["state"] != "running" else None
-
-    found: dict[str, Any] = await until(it_has)
-    return found
-
-
-async def test_a_cancelled_operation_ends_after_its_chunk_and_says_what_it_did(
-    gw_database: str,
-) -> None:
-    await add(gw_database, 4_000)
-    async with admin(gw_database) as client:
-        started = await client.post(
-            f"{V1}/operations", json={"action": "fail", "filter": {}, "reason": "enough"}
-        )
-        path = f"{V1}/operations/{started.json()['id']}"
-
-        async def has_begun() -> bool:
-            return bool((await client.get(path)).json()["changed"])
-
-        await until(has_begun)
-        operation = (await client.delete(path)).json()
-        async with sql(gw_database) as connection:
-            failed = await connection.fetchval(
-                f"select count(*) from {TABLE} where last_error = 'enough'"
-            )
-    assert operation["state"] == "cancelled"
-    assert operation["changed"] == failed < 4_000
-    assert failed % 1_000 == 0
-
-
 async def test_doing_twice_with_one_key_does_it_once(gw_database: str) -> None:
     async with admin(gw_database) as client:
         headers = {"Idempotency-Key": "abc"}
@@ -337,6 +284,7 @@ async def test_the_rest_of_the_reads_answer(gw_database: str) -> None:
         assert (await client.get("/readyz")).status_code == 200
         metrics = (await client.get("/metrics")).text
     assert 'graphile_worker_jobs{schema="graphile_worker",state="ready"} 1' in metrics
+    assert 'graphile_worker_admin_samples_seconds_total{schema="graphile_worker"} 0.' in metrics
 
 
 async def test_what_was_is_told_where_it_is_kept(gw_database: str) -> None:

@@ -58,14 +58,14 @@ async def one_of_each(url: str) -> dict[str, int]:
 
 
 async def listed(made: Service, state: str) -> list[int]:
-    return [row.id for row in (await made.reading.jobs(filter_of(state=state))).rows]
+    return [row.id for row in (await made.reading.jobs.find(filter_of(state=state))).rows]
 
 
 async def test_every_job_is_in_one_state_and_all_who_tell_it_agree(gw_database: str) -> None:
     ids = await one_of_each(gw_database)
     async with service(gw_database) as made:
         figures = (await made.reading.figures.get()).value
-        page = await made.reading.jobs(filter_of())
+        page = await made.reading.jobs.find(filter_of())
         for state in FineState:
             assert await listed(made, state.value) == [ids[state.value]], state
             assert getattr(figures.counts, state.value) == 1, state
@@ -84,7 +84,7 @@ async def test_states_taken_together_hold_what_their_parts_hold(gw_database: str
     async with service(gw_database) as made:
         for state, parts in together.items():
             assert set(await listed(made, state)) == {ids[part] for part in parts}
-            count = await made.reading.count(filter_of(state=state))
+            count = await made.reading.jobs.count(filter_of(state=state))
             assert (count.jobs, count.is_exact) == (len(parts), True)
 
 
@@ -135,7 +135,7 @@ async def test_pages_together_hold_every_job_once_and_in_order(
     async with service(gw_database) as made:
         after: str | None = None
         while True:
-            page = await made.reading.jobs(filter_of(state=state), limit=5, after=after)
+            page = await made.reading.jobs.find(filter_of(state=state), limit=5, after=after)
             seen += [row.id for row in page.rows]
             if page.next is None:
                 break
@@ -155,7 +155,7 @@ async def test_failed_jobs_are_found_behind_many_others(gw_database: str) -> Non
         )
         await connection.execute(f"update {TABLE} set attempts = 25 where run_at <= now()")
     async with service(gw_database) as made:
-        page = await made.reading.jobs(filter_of(state="failed"))
+        page = await made.reading.jobs.find(filter_of(state="failed"))
         assert len(page.rows) == 20
         assert {row.task for row in page.rows} == {"bad"}
 
@@ -224,7 +224,7 @@ async def test_filters(filterable: str) -> None:
     async with service(filterable) as made:
         for text, expected in FILTERS.items():
             name, _, value = text.partition("=")
-            page = await made.reading.jobs(filter_of(**{name: value}))
+            page = await made.reading.jobs.find(filter_of(**{name: value}))
             assert {row.id for row in page.rows} == expected, text
             assert page.is_complete
 
@@ -235,9 +235,9 @@ async def test_a_search_says_how_far_it_went_and_goes_on_from_there(gw_database:
         await connection.execute(f"update {TABLE} set last_error = 'rare' where id = 5")
     async with service(gw_database) as made:
         wanted = filter_of(error="rare", scope="60")
-        first = await made.reading.jobs(wanted)
+        first = await made.reading.jobs.find(wanted)
         assert (first.rows, first.searched, first.is_complete) == ([], 60, False)
-        second = await made.reading.jobs(wanted, after=first.next)
+        second = await made.reading.jobs.find(wanted, after=first.next)
         assert ([row.id for row in second.rows], second.searched) == ([5], 40)
         assert second.next is None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 from support.admin import service
 from support.running import sql
 
 from graphile_worker import DatabaseError
-from graphile_worker.admin.service.samples import DUTY, Sampled
+from graphile_worker.admin.service.samples import DUTY, SHARE, Budget, Sampled
 from graphile_worker.queries.admin_samples import pulse
 
 
@@ -131,3 +132,60 @@ async def test_a_pulse_counts_what_happens_to_the_table(gw_database: str) -> Non
             )
         second = (await made.reading.pulse.get(fresh=True)).value
     assert (second.ready, second.oldest_run_at) == (9, oldest)
+
+
+async def test_a_sample_that_is_known_to_be_wrong_is_given_to_nobody() -> None:
+    source = Source()
+    sampled = Sampled(source.take, every=60)
+    assert (await sampled.get()).value == 1
+    sampled.expire()
+    samples = await asyncio.gather(*(sampled.get() for _ in range(8)))
+    assert {sample.value for sample in samples} == {2}
+    assert (await sampled.get()).value == 2
+
+
+async def test_nor_is_one_that_was_begun_before_that_was_known() -> None:
+    source = Source()
+    source.may_answer.clear()
+    sampled = Sampled(source.take, every=60)
+    before = asyncio.create_task(sampled.get())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert source.asked == 1
+    sampled.expire()
+    after = asyncio.create_task(sampled.get())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    source.may_answer.set()
+    assert (await before).value == 1
+    assert (await after).value == 2
+    assert (await sampled.get()).value == 2
+
+
+async def test_all_together_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    spent = 0.0
+    monkeypatch.setattr("graphile_worker.admin.service.samples.time.monotonic", lambda: now)
+
+    def taking(seconds: float) -> Callable[[], Awaitable[int]]:
+        async def take() -> int:
+            nonlocal now, spent
+            now += seconds
+            spent += seconds
+            return 1
+
+        return take
+
+    budget = Budget()
+    every = [Sampled(taking(took), every=2.0, budget=budget) for took in (0.5, 0.3, 0.2, 0.1, 0.01)]
+    for sampled in every:
+        await sampled.get()
+    spent, began = 0.0, now
+    while now < began + 600:
+        await asyncio.gather(*(sampled.get() for sampled in every))
+        now += 0.1
+    assert spent / (now - began) < 0.05
+    assert budget.busy == pytest.approx(SHARE)
+    now += 10_000
+    await every[-1].get(fresh=True)
+    assert every[-1].period == 2.0

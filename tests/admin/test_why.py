@@ -33,7 +33,7 @@ async def test_reasons(gw_database: str) -> None:
         for change, reason in REASONS.items():
             job = await utils.add_raw_job("t")
             await connection.execute(f"update {TABLE} set {change} where id = {job.id}")
-            details = await made.reading.job(job.id)
+            details = await made.reading.jobs.one(job.id)
             assert details is not None
             assert details.why.startswith(reason), details.why
 
@@ -50,7 +50,7 @@ async def test_a_job_that_waits_for_its_queue_says_for_whom(gw_database: str) ->
             "update graphile_worker._private_job_queues"
             " set locked_by = 'w', locked_at = now() - interval '3 m'"
         )
-        details = await made.reading.job(second.id)
+        details = await made.reading.jobs.one(second.id)
         assert details is not None
         assert (
             details.why == "waiting for queue billing, held for 3 m by w, of whom no job runs in it"
@@ -58,11 +58,11 @@ async def test_a_job_that_waits_for_its_queue_says_for_whom(gw_database: str) ->
         await connection.execute(
             f"update {TABLE} set locked_by = 'w', locked_at = now() where id = {first.id}"
         )
-        details = await made.reading.job(second.id)
+        details = await made.reading.jobs.one(second.id)
         assert details is not None
         assert details.why == f"waiting for queue billing, held for 3 m by job {first.id} on w"
         await utils.force_unlock_workers(["w"])
         await utils.pause_queue("billing", by="alice")
-        details = await made.reading.job(second.id)
+        details = await made.reading.jobs.one(second.id)
         assert details is not None
         assert details.why == "waiting for queue billing, which alice paused"

@@ -45,7 +45,7 @@ async def test_every_screen_is_accessible_and_nothing_sticks_out(
         await fill(connection)
     problems: dict[str, object] = {}
     async with (
-        serving(gw_database) as (base, _door, _made),
+        serving(gw_database, crons="0 * * * * nightly") as (base, _door, _made),
         browser() as chromium,
         opened(chromium, size=size, theme=theme) as (page, complaints),
     ):
@@ -120,3 +120,28 @@ async def test_without_a_script_all_can_be_seen_and_a_job_retried(gw_database: s
             )
             == 29
         )
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_columns_are_chosen_without_a_script_and_with_the_menu_open_nothing_sticks_out(
+    gw_database: str, size: tuple[int, int]
+) -> None:
+    async with sql(gw_database) as connection:
+        await fill(connection)
+    async with serving(gw_database) as (base, _door, _made), browser() as chromium:
+        async with opened(chromium, size=size) as (page, complaints):
+            await page.goto(base + "jobs?state=failed")
+            await page.wait_for_selector("html[data-script=on]")
+            await page.get_by_text("Columns", exact=True).click()
+            assert await axe(page) == []
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert complaints.found == []
+        async with opened(chromium, size=size, java_script_enabled=False) as (page, _complaints):
+            await page.goto(base + "jobs?state=failed")
+            await page.get_by_text("Columns", exact=True).click()
+            await page.get_by_role("checkbox", name="Key").uncheck()
+            await page.get_by_role("checkbox", name="Payload").check()
+            await page.get_by_role("button", name="Keep").click()
+            heads = await page.locator("thead th").all_text_contents()
+            assert "Key" not in heads
+            assert heads[-1] == "Payload"

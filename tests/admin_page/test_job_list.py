@@ -6,8 +6,15 @@ import re
 from html import unescape
 from urllib.parse import urljoin
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.admin_site import browsing
 from support.running import sql
+
+from graphile_worker.admin import Identity
+from graphile_worker.admin.pages.column_choice import ColumnChoice
+from graphile_worker.admin.pages.job_columns import COLUMNS
 
 
 def ids(page: str) -> list[int]:
@@ -111,8 +118,7 @@ async def test_columns_can_be_chosen(gw_database: str) -> None:
         await connection.execute("""select graphile_worker.add_job('t', '{"hello": "world"}')""")
     async with browsing(gw_database) as client:
         page = (await client.get("/jobs?cols=task,payload")).text
-        heads = re.findall(r'<th scope="col"[^>]*>([A-Z][a-z ]+)</th>', page)
-        assert heads == ["Job", "Task", "Payload"]
+        assert heads(page) == ["Job", "Task", "Payload"]
         assert "{&#34;hello&#34;: &#34;world&#34;}" in page
         assert "&#34;hello&#34;" not in (await client.get("/jobs")).text
 
@@ -146,3 +152,71 @@ async def test_jumping_finds_numbers_tasks_and_keys(gw_database: str) -> None:
         ):
             answer = await client.get("/jump", params={"q": text})
             assert (answer.status_code, answer.headers["location"]) == (303, to)
+
+
+def heads(page: str) -> list[str]:
+    return re.findall(r'<th scope="col"[^>]*>([A-Z][a-z ]+)</th>', page)
+
+
+async def test_a_browser_keeps_its_columns_in_the_lists_of_all_states(gw_database: str) -> None:
+    async with sql(gw_database) as connection:
+        await connection.execute(
+            "select graphile_worker.add_job('t', job_key := 'k' || n) from generate_series(1, 2) n"
+        )
+        await connection.execute(
+            "update graphile_worker._private_jobs set attempts = max_attempts where id = 1"
+        )
+    async with browsing(gw_database) as client:
+        usual = heads((await client.get("/jobs?state=failed")).text)
+        assert usual == [
+            *("Job", "Task", "Queue", "Attempts", "Priority", "Key"),
+            *("Failed", "Last error"),
+        ]
+        kept = await client.get(
+            "/jobs?state=failed&task=t&size=20&col=task&col=error&col=failed&col=payload&keep=columns"
+        )
+        assert (kept.status_code, kept.headers["location"]) == (
+            303,
+            "./jobs?state=failed&task=t&size=20",
+        )
+        failed = (await client.get("/jobs?state=failed")).text
+        assert heads(failed) == ["Job", "Task", "Failed", "Last error", "Payload"]
+        assert 'value="payload" checked' in failed
+        assert 'value="key">' in failed
+        ready = ["Job", "Task", "Waiting for", "Payload"]
+        assert heads((await client.get("/jobs?state=ready")).text) == ready
+        alone = await client.get("/jobs?state=ready", headers={"X-Region": "list"})
+        assert heads(alone.text) == ready
+        # An address that names columns was sent to be seen as it is.
+        assert heads((await client.get("/jobs?cols=task,queue")).text) == ["Job", "Task", "Queue"]
+        await client.get("/jobs?state=failed&col=task&keep=usual")
+        assert heads((await client.get("/jobs?state=failed")).text) == usual
+
+
+async def test_who_may_not_see_payloads_gets_no_column_of_them(gw_database: str) -> None:
+    async with sql(gw_database) as connection:
+        await connection.execute("""select graphile_worker.add_job('t', '{"hello": "world"}')""")
+    async with browsing(gw_database, auth=lambda _scope: Identity.of("eve", {"view"})) as client:
+        client.cookies.set("gw_columns", "+payload")
+        page = (await client.get("/jobs")).text
+        assert "Payload</th>" not in page
+        assert 'value="payload"' not in page
+        assert "hello" not in page
+
+
+@pytest.mark.parametrize("text", ["", "+", "nonsense", "+nothing-never", "\x00<script>", "+" * 500])
+async def test_a_cookie_of_any_text_is_a_choice(text: str) -> None:
+    assert ColumnChoice.of(text) == ColumnChoice()
+
+
+STATES = st.sampled_from(["all", "ready", "running", "failed", "scheduled"])
+CHECKED = st.sets(st.sampled_from([column.name for column in COLUMNS]))
+
+
+@given(st.lists(st.tuples(STATES, CHECKED), min_size=1, max_size=5))
+def test_a_list_shows_what_was_checked_in_it_last(steps: list[tuple[str, set[str]]]) -> None:
+    choice = ColumnChoice()
+    for state, checked in steps:
+        choice = ColumnChoice.of(str(choice.after(state, checked)))
+        assert {column.name for column in choice.columns(state)} == checked
+    assert not choice.shown & choice.hidden

@@ -67,7 +67,7 @@ async def test_the_first_page_weighs_less_than_60_kb_all_told(gw_database: str) 
                 page = b"".join([part async for part in answer.aiter_raw()])
             assert answer.headers["content-encoding"] == "gzip"
             loaded = re.findall(r'(?:src|href)="\./(static/[^"]+)"', gzip.decompress(page).decode())
-            assert len(loaded) == 4
+            assert len(loaded) == 6
             weight = len(page)
             for name in loaded:
                 async with client.stream(
@@ -91,6 +91,14 @@ def test_files_of_others_are_as_they_were_published() -> None:
     for name, facts in vendored.items():
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == facts["sha256"]
         assert (FOLDER / facts["licence_file"]).exists()
-    ours = {"app.css", "app.js", "icon.svg"}
-    assert set(TYPES) == ours | set(vendored)
-    assert (FOLDER / "app.js").stat().st_size < 16_384
+    scripts = {"app.js", "live.js", "page.js"}
+    assert set(TYPES) == {"app.css", "icon.svg"} | scripts | set(vendored)
+    assert sum((FOLDER / name).stat().st_size for name in scripts) < 16_384
+
+
+def test_scripts_that_name_each_other_are_found_beside_each_other() -> None:
+    for name, asset in assets().items():
+        imported = re.findall(r'from "\./([^"]+)"', asset.body.decode())
+        assert {urljoin(asset.path, one) for one in imported} <= {
+            one.path for one in assets().values()
+        }, name

@@ -57,7 +57,7 @@ EMPTY = {
     "/queues": ("0 named queues",),
     "/workers": ("No worker seen", "graphile-worker run"),
     "/cron": ("No recurring jobs",),
-    "/health": ("all in order",),
+    "/health": ("no worker sends heartbeats", "it answers"),
     "/audit": ("Nothing was done yet",),
 }
 

@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
 import time
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 from support.admin_site import serving
+from support.admin_stream import following
 from support.running import sql, until
-
-
-@asynccontextmanager
-async def following(base: str):
-    """The events of a stream, as they come."""
-    async with (
-        httpx.AsyncClient(timeout=20) as client,
-        client.stream("GET", f"{base}events") as answer,
-    ):
-        yield answer, events(answer)
-
-
-async def events(answer: httpx.Response):
-    name = ""
-    async for line in answer.aiter_lines():
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield name, json.loads(line.removeprefix("data: "))
 
 
 async def test_a_stream_tells_what_has_changed(gw_database: str) -> None:

@@ -12,6 +12,12 @@ import pytest
 from support.command_line import PROGRAM, environment
 
 from graphile_worker.cli.main import run
+from graphile_worker.database.schema import Schema
+from graphile_worker.drivers.connect import connect
+from graphile_worker.migrations.runner import migrate
+
+LAST = {"One-time link", "Trusted proxies"}
+"""What the last line is about."""
 
 
 class Server:
@@ -39,7 +45,7 @@ async def serving(url: str, *arguments: str, **variables: str) -> AsyncIterator[
     said: dict[str, str] = {}
     try:
         async with asyncio.timeout(30):
-            while "One-time link" not in said and not said.get("Auth", "").startswith("none"):
+            while not said.keys() & LAST and not said.get("Auth", "").startswith("none"):
                 line = (await process.stdout.readline()).decode().rstrip()
                 assert line, said
                 name, _, value = line.partition(": ")
@@ -108,6 +114,41 @@ async def test_where_nobody_is_asked_only_names_of_this_machine_lead_there(
         assert rebound.status_code == 403
 
 
+PROXY = ["--auth", "proxy-header", "--trusted-proxy"]
+
+
+async def test_a_proxy_says_who_asks(gw_database: str) -> None:
+    variables = {
+        "GRAPHILE_WORKER_ADMIN_TRUSTED_PROXY": "10.0.0.0/8 127.0.0.1/32",
+        "GRAPHILE_WORKER_ADMIN_PROXY_USER_HEADER": "Remote-User",
+        "GRAPHILE_WORKER_ADMIN_PROXY_ROLE_HEADER": "Remote-Groups",
+        "GRAPHILE_WORKER_ADMIN_PROXY_ROLE": "viewer ops=operator",
+    }
+    async with (
+        serving(gw_database, "--auth", "proxy-header", **variables) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        assert server.said["Auth"] == "header of a proxy"
+        assert server.said["Trusted proxies"] == "10.0.0.0/8, 127.0.0.1/32"
+        assert "One-time link" not in server.said
+        assert (await client.get("/")).status_code == 401
+        # The proxy tells whom it asks for: uvicorn would take that for the address of the request.
+        headers = {"Remote-User": "ada", "Remote-Groups": "ops", "X-Forwarded-For": "203.0.113.9"}
+        told = (await client.get("/api/v1/status", headers=headers)).json()
+        assert (told["user"]["name"], told["user"]["role"]) == ("ada", "operator")
+
+
+async def test_who_is_no_proxy_is_not_believed(gw_database: str) -> None:
+    async with (
+        serving(gw_database, *PROXY, "10.0.0.7/32") as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        forged = {"X-Forwarded-User": "ada", "X-Forwarded-For": "10.0.0.7"}
+        answer = await client.get("/api/v1/status", headers=forged)
+        assert answer.status_code == 403
+        assert "127.0.0.1 is none" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -115,6 +156,17 @@ async def test_where_nobody_is_asked_only_names_of_this_machine_lead_there(
         (["--auth", "none", "--listen", "[::]:0"], 2, "only allowed when --listen uses"),
         (["--listen", "nowhere"], 2, "listen must be HOST:PORT"),
         (["--auth", "header", "--header-name", "a b"], 1, "invalid header name `a b`"),
+        (["--auth", "proxy-header"], 2, "--auth proxy-header and --trusted-proxy go together"),
+        (
+            ["--trusted-proxy", "10.0.0.0/8"],
+            2,
+            "--auth proxy-header and --trusted-proxy go together",
+        ),
+        ([*PROXY, "0.0.0.0/0"], 1, "trusted_proxies must not be everybody's, got '0.0.0.0/0'"),
+        ([*PROXY, "proxy"], 1, "trusted_proxies must be networks like 10.0.0.0/8, got 'proxy'"),
+        ([*PROXY, "10.0.0.1/8"], 1, "has host bits set"),
+        ([*PROXY, "10.0.0.7/32", "--proxy-role", "boss"], 1, "role must be one of viewer"),
+        ([*PROXY, "10.0.0.7/32", "--proxy-role", "a=admin"], 2, "needs --proxy-role-header"),
         (["--auth", "basic", "--username", "a:b"], 1, "username must not be empty"),
         (["--crontab", "/none"], 1, "cannot read the crontab"),
     ],
@@ -137,3 +189,25 @@ def test_a_database_that_is_away_is_told_at_the_start(
     monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
     assert run(["admin", "--listen", "127.0.0.1:0"]) == 1
     assert "Error: " in capsys.readouterr().err
+
+
+async def test_more_schemas_are_served_below_their_names(gw_database: str) -> None:
+    database = await connect(gw_database, max_connections=1)
+    await migrate(database, Schema("billing"))
+    await database.aclose()
+    async with (
+        serving(gw_database, "--auth", "none", "--more-schema", "billing") as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        told = (await client.get("/schemas/billing/api/v1/status")).json()
+        assert told["schema"] == "billing"
+        assert (await client.get("/api/v1/status")).json()["schema"] == "graphile_worker"
+
+
+async def test_a_schema_that_is_not_there_is_told_at_the_start(
+    gw_database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", gw_database)
+    arguments = ["admin", "--listen", "127.0.0.1:0", "--more-schema", "billing"]
+    assert await asyncio.to_thread(run, arguments) == 1
+    assert "the schema 'billing' holds no Graphile Worker tables" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.crontabs import ZONES, Meaning, meanings, minutes, scan
 
 from graphile_worker.cron.expression import parse_expression
-from graphile_worker.cron.runs import first_run, next_minute, runs, this_minute
+from graphile_worker.cron.runs import first_run, latest_runs, next_minute, runs, this_minute
 from graphile_worker.cron.zones import ZoneError, zone_of
 
 
@@ -223,3 +223,37 @@ def test_a_machine_without_time_zone_data_is_told_what_to_install():
         check=True,
     )
     assert "pip install tzdata" in ended.stdout
+
+
+@given(
+    meanings(),
+    st.sampled_from(ZONES),
+    st.integers(1, 30),
+    st.timedeltas(timedelta(0), timedelta(days=3)),
+)
+@settings(max_examples=50, deadline=None)
+def test_the_latest_runs_are_the_last_of_all_there_were(
+    meaning: Meaning, zone: str, count: int, length: timedelta
+) -> None:
+    expression, until = parse_expression(meaning.text), datetime(2026, 3, 29, 9, 30, tzinfo=UTC)
+    since = until - length
+    found = runs(expression, zone_of(zone), since)
+    expected = list(itertools.takewhile(lambda run: run <= until, found))[-count:]
+    assert latest_runs(expression, zone_of(zone), since, until, count) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("* * * * *", "2026-06-01 11:41"), ("0 0 29 2 *", "2020-02-29 00:00"), ("0 0 1 1 *", "2017")],
+)
+def test_the_latest_runs_reach_back_for_ten_years(text: str, first: str) -> None:
+    until = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    start = datetime(1, 1, 2, tzinfo=UTC)
+    found = latest_runs(parse_expression(text), UTC, start, until, 20)
+    assert str(found[0]).startswith(first)
+
+
+def test_what_never_comes_has_no_latest_runs() -> None:
+    until = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    start = until - timedelta(days=700)
+    assert latest_runs(parse_expression("0 0 30 2 *"), UTC, start, until, 20) == []

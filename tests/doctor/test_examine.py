@@ -17,6 +17,7 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.doctor.examine import examine
 from graphile_worker.doctor.expected_indexes import EXPECTED
 from graphile_worker.doctor.finding import Finding, Level
+from graphile_worker.doctor.purposes import PURPOSES
 from graphile_worker.doctor.thresholds import Thresholds
 from graphile_worker.drivers.connect import connect
 from graphile_worker.queries.server_readings import index_definitions
@@ -376,6 +377,33 @@ async def test_a_role_that_lacks_rights(gw_database, postgres):
         await postgres.execute("drop owned by reader; drop role reader")
     assert "the role 'reader' lacks" in finding.message
     assert "delete on graphile_worker._private_jobs" in finding.items
+
+
+async def test_who_only_reads_needs_no_other_right(
+    gw_database: str, postgres: asyncpg.Connection
+) -> None:
+    await postgres.execute(
+        "create role onlooker bypassrls; grant usage on schema graphile_worker to onlooker;"
+        "grant select on all tables in schema graphile_worker to onlooker"
+    )
+    as_onlooker = f"{gw_database}{'&' if '?' in gw_database else '?'}options=-c%20role%3Donlooker"
+    database = await connect(as_onlooker)
+    try:
+        found = await examine(database, SCHEMA, only_reads=True)
+        await postgres.execute("revoke select on graphile_worker._private_jobs from onlooker")
+        less = await examine(database, SCHEMA, only_reads=True)
+    finally:
+        await database.aclose()
+        await postgres.execute("drop owned by onlooker; drop role onlooker")
+    assert [finding.check for finding in found] == CHECKS
+    assert [finding.message for finding in found if finding.check == "rights"] == [
+        "the role 'onlooker' may read all there is"
+    ]
+    assert less[-1].items == ("select on graphile_worker._private_jobs",)
+
+
+def test_every_check_has_a_purpose() -> None:
+    assert list(PURPOSES) == [*CHECKS, "shutdown"]
 
 
 async def findings_as(role: str, url: str) -> list[Finding]:

@@ -9,9 +9,10 @@ import pytest
 
 from graphile_worker.doctor import server, storage
 from graphile_worker.doctor.expected_indexes import EXPECTED
-from graphile_worker.doctor.finding import Level, named, plural
+from graphile_worker.doctor.finding import Level, named, plural, unanswered
 from graphile_worker.doctor.server import ClockReading
 from graphile_worker.doctor.thresholds import Thresholds
+from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.overview import ActiveWorker
 from graphile_worker.queries.server_readings import (
     IndexDefinition,
@@ -143,3 +144,11 @@ def test_a_message_names_some_and_counts_the_rest():
     assert named(list("abcdefg")) == "a, b, c, d, e and 2 more"
     assert (plural(1, "job"), plural(2000, "job")) == ("1 job", "2,000 jobs")
     assert plural(2, "index", "indexes") == "2 indexes"
+
+
+def test_what_took_too_long_has_another_remedy_than_what_may_not_be_read() -> None:
+    late = unanswered("locks", DatabaseError("canceled", sqlstate="57014"))
+    assert (late.level, late.message) == (Level.WARNING, "could not be checked: canceled")
+    assert "waits for as long as it takes" in (late.remedy or "")
+    forbidden = unanswered("locks", DatabaseError("no", sqlstate="42501"))
+    assert "may read this" in (forbidden.remedy or "")

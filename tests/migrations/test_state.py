@@ -38,6 +38,12 @@ async def test_a_missing_schema_is_missing_even_in_a_transaction(
         assert (await read_state(connection, schema)).schema_exists is False
 
 
+async def test_what_to_type_can_be_typed_whatever_the_name(database: Database) -> None:
+    with pytest.raises(SchemaMissingError) as caught:
+        await check_schema(database, Schema("billing (old)"))
+    assert str(caught.value).endswith("graphile-worker --schema 'billing (old)' migrate")
+
+
 async def test_an_empty_schema_and_an_empty_ledger_are_missing(
     database: Database, schema: Schema, postgres: asyncpg.Connection
 ) -> None:

@@ -12,6 +12,7 @@ from graphile_worker.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from graphile_worker.admin.app import create_admin_app
+    from graphile_worker.admin.extensions.panels import Panel, ShownJob
     from graphile_worker.admin.service.audit import AuditEntry
     from graphile_worker.admin.web.authentication import (
         allow_all,
@@ -20,17 +21,23 @@ if TYPE_CHECKING:
         header_auth,
     )
     from graphile_worker.admin.web.permissions import PERMISSIONS, ROLES, Identity
+    from graphile_worker.admin.web.proxy_header import proxy_header_auth
+    from graphile_worker.admin.wsgi import as_wsgi
 
 _HOME: Final = {
     "PERMISSIONS": "web.permissions",
     "ROLES": "web.permissions",
     "AuditEntry": "service.audit",
     "Identity": "web.permissions",
+    "Panel": "extensions.panels",
+    "ShownJob": "extensions.panels",
+    "as_wsgi": "wsgi",
     "allow_all": "web.authentication",
     "basic_auth": "web.authentication",
     "bearer_auth": "web.authentication",
     "create_admin_app": "app",
     "header_auth": "web.authentication",
+    "proxy_header_auth": "web.proxy_header",
 }
 
 __all__ = [
@@ -38,11 +45,15 @@ __all__ = [
     "ROLES",
     "AuditEntry",
     "Identity",
+    "Panel",
+    "ShownJob",
     "allow_all",
+    "as_wsgi",
     "basic_auth",
     "bearer_auth",
     "create_admin_app",
     "header_auth",
+    "proxy_header_auth",
 ]
 
 

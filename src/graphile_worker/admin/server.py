@@ -9,11 +9,13 @@ import socket
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
+from starlette.types import Receive, Scope, Send
 
 from graphile_worker.admin.app import AdminApp
+from graphile_worker.admin.web.proxy_header import PEER
 from graphile_worker.worker.listen_address import ListenAddress
 
 _GRACE: Final = 5
@@ -62,6 +64,8 @@ async def serve(app: AdminApp, listening: Listening, *, until: asyncio.Event | N
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
+    config.load()
+    config.loaded_app = _with_peer(config.loaded_app)
     server = _Server(config)
     waiting = asyncio.create_task(_end(server, until or asyncio.Event()))
     try:
@@ -69,6 +73,15 @@ async def serve(app: AdminApp, listening: Listening, *, until: asyncio.Event | N
             await server.serve(sockets=[listening.socket])
     finally:
         waiting.cancel()
+
+
+def _with_peer(app: Any) -> Any:
+    """Keep who sent a request: within, uvicorn believes X-Forwarded-For of this machine."""
+
+    async def kept(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, PEER: scope.get("client")}, receive, send)
+
+    return kept
 
 
 async def _end(server: _Server, until: asyncio.Event) -> None:

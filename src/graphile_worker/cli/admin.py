@@ -20,7 +20,7 @@ from graphile_worker.worker.listen_address import ListenAddress, is_loopback
 if TYPE_CHECKING:
     from graphile_worker.admin.web.authentication import Authenticator
 
-_MODES: Final = ("basic", "bearer", "header", "none")
+_MODES: Final = ("basic", "bearer", "header", "proxy-header", "none")
 _DEFAULT: Final = "127.0.0.1:5678"
 _ENV: Final = "GRAPHILE_WORKER_ADMIN_"
 
@@ -75,6 +75,45 @@ class _Access:
     envvar=f"{_ENV}HEADER_TOKEN",
     help=f"For --auth header; made up and printed by default. [env: {_ENV}HEADER_TOKEN]",
 )
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    metavar="CIDR",
+    multiple=True,
+    envvar=f"{_ENV}TRUSTED_PROXY",
+    help="For --auth proxy-header: where the proxy is; may be given again. "
+    f"[env: {_ENV}TRUSTED_PROXY]",
+)
+@click.option(
+    "--proxy-user-header",
+    metavar="NAME",
+    default="x-forwarded-user",
+    show_default=True,
+    envvar=f"{_ENV}PROXY_USER_HEADER",
+    help=f"For --auth proxy-header: says who asks. [env: {_ENV}PROXY_USER_HEADER]",
+)
+@click.option(
+    "--proxy-role-header",
+    metavar="NAME",
+    envvar=f"{_ENV}PROXY_ROLE_HEADER",
+    help=f"For --auth proxy-header: says their roles or groups. [env: {_ENV}PROXY_ROLE_HEADER]",
+)
+@click.option(
+    "--proxy-role",
+    "proxy_roles",
+    metavar="[GROUP=]ROLE",
+    multiple=True,
+    envvar=f"{_ENV}PROXY_ROLE",
+    help="For --auth proxy-header: the role of everybody [default: viewer], or of a group; may be "
+    f"given again. [env: {_ENV}PROXY_ROLE]",
+)
+@click.option(
+    "--more-schema",
+    "more_schemas",
+    metavar="NAME",
+    multiple=True,
+    help="Another schema of the database, with a switch to it; may be given again.",
+)
 @click.option("--read-only", is_flag=True, help="Nobody may change anything.")
 @click.option("--environment", metavar="NAME", default="", help="Shown in the page.")
 @click.option("--crontab", metavar="FILE", help="Entries to show, and to run by hand.")
@@ -97,25 +136,32 @@ def command(context: click.Context, /, **options: Any) -> None:
         raise click.BadParameter(str(error), param_hint="--listen") from None
     if options["auth"] == "none" and not is_loopback(address.host):
         raise click.UsageError("--auth none is only allowed when --listen uses a loopback address")
+    if (options["auth"] == "proxy-header") != bool(options["trusted_proxies"]):
+        raise click.UsageError("--auth proxy-header and --trusted-proxy go together")
+    if any("=" in role for role in options["proxy_roles"]) and not options["proxy_role_header"]:
+        raise click.UsageError("--proxy-role GROUP=ROLE needs --proxy-role-header")
     log_to_stderr(options["log_level"], None)
     asyncio.run(_serve(settings, address, options))
 
 
 async def _serve(settings: Settings, address: ListenAddress, options: dict[str, Any]) -> None:
     try:
-        from graphile_worker.admin.app import standalone_app  # noqa: PLC0415 (an extra)
-        from graphile_worker.admin.server import listen, serve  # noqa: PLC0415
+        from graphile_worker.admin.server import listen, serve  # noqa: PLC0415 (an extra)
+        from graphile_worker.admin.standalone import standalone_app  # noqa: PLC0415
         from graphile_worker.admin.web.sign_in import SignIn  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingDependencyError("the admin page", "admin") from error
 
     access = _access(options)
-    sign_in = None if options["auth"] == "none" else SignIn.admin(access.auth)
+    # Where a proxy asks people who they are, nobody comes in beside it.
+    has_link = options["auth"] not in {"none", "proxy-header"}
+    sign_in = SignIn.admin(access.auth) if has_link else None
     app = standalone_app(
         settings.database_url or "",
         access.auth,
         sign_in,
         schema=settings.schema,
+        more_schemas=options["more_schemas"],
         read_only=options["read_only"],
         environment=options["environment"],
         crons=read_crontab(options["crontab"]) if options["crontab"] else (),
@@ -124,7 +170,7 @@ async def _serve(settings: Settings, address: ListenAddress, options: dict[str, 
         keep_audit=options["keep_audit"],
         origin=options["origin"],
     )
-    await app.parts.reading.ready()
+    await app.ready()
     listening = listen(address)
     link = None if sign_in is None else sign_in.link(listening.url)
     _print(listening.url, access, link, settings, read_only=options["read_only"])
@@ -155,12 +201,36 @@ def _access(options: dict[str, Any]) -> _Access:
             auth = authentication.header_auth(options["header_name"], secret)
             about = ("Auth", "header token"), ("Header", options["header_name"])
             given = options["header_token"]
+        case "proxy-header":
+            return _behind_proxy(options)
         case _:
             everybody = authentication.allow_all()
             return _Access(
                 auth=everybody, lines=(("Auth", "none (loopback only)"),), generated=False
             )
     return _Access(auth=auth, lines=(*about, line), generated=given is None)
+
+
+def _behind_proxy(options: dict[str, Any]) -> _Access:
+    """The way in by a proxy that says who asks."""
+    from graphile_worker.admin.web.proxy_header import proxy_header_auth  # noqa: PLC0415 (an extra)
+
+    split = [one.rpartition("=") for one in options["proxy_roles"]]
+    everybody = [role for group, _, role in split if not group]
+    groups = {group: role for group, _, role in split if group}
+    auth = proxy_header_auth(
+        options["trusted_proxies"],
+        user_header=options["proxy_user_header"],
+        role=everybody[-1] if everybody else "viewer",
+        role_header=options["proxy_role_header"],
+        roles=groups or None,
+    )
+    lines = (
+        ("Auth", "header of a proxy"),
+        ("Header", options["proxy_user_header"]),
+        ("Trusted proxies", ", ".join(options["trusted_proxies"])),
+    )
+    return _Access(auth=auth, lines=lines, generated=False)
 
 
 def _secret(given: str | None, name: str) -> tuple[str, tuple[str, str]]:

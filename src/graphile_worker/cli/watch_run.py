@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Generator
@@ -96,7 +97,7 @@ async def _check(database: Database, schema: Schema) -> None:
         raise IncompatibleSchemaError(
             f"the schema {schema.name!r} has no registry of workers, as Node.js makes it; this "
             "adds it, and leaves the rest as it is: "
-            f"graphile-worker --schema {schema.name} migrate",
+            f"graphile-worker --schema {shlex.quote(schema.name)} migrate",
         )
 
 

@@ -111,6 +111,10 @@ class _OnEmbedded:
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         return self._database.connection()
 
+    @property
+    def opens_connections(self) -> bool:
+        return self._database.opens_connections
+
     async def dedicated(self, name: str, *, settings: dict[str, str] | None = None) -> Connection:
         return await self._database.dedicated(name, settings=settings)
 

@@ -8,8 +8,10 @@ often it shows it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import takewhile
 from typing import Final
 
 from graphile_worker.cron.expression import Expression
@@ -18,6 +20,7 @@ from graphile_worker.cron.zones import Stretch, stretches
 MINUTE: Final = timedelta(minutes=1)
 _YEARS: Final = 10
 """Longer than the longest way to the next 29 February."""
+_FAR: Final = timedelta(days=366 * _YEARS)
 
 
 def first_run(expression: Expression, zone: tzinfo, start: datetime) -> datetime | None:
@@ -49,6 +52,29 @@ def runs(expression: Expression, zone: tzinfo, start: datetime) -> Iterator[date
         run = first_run(expression, zone, run + MINUTE)
 
 
+def latest_runs(
+    expression: Expression, zone: tzinfo, since: datetime, until: datetime, count: int
+) -> list[datetime]:
+    """The last runs between two instants, both of which belong to it, the oldest first.
+
+    Args:
+        expression: the five fields.
+        zone: where the clock hangs that they are read from.
+        since: nothing before it, nor before ten years ago.
+        until: nothing after it.
+        count: at most so many.
+    """
+    span = _gap(expression, zone, until) * count
+    since = max(since, until - _FAR)
+    while True:
+        start = max(since, until - span)
+        found = takewhile(lambda run: run <= until, runs(expression, zone, start))
+        last = deque(found, maxlen=count)
+        if len(last) == count or start == since:
+            return list(last)
+        span *= 4
+
+
 def this_minute(instant: datetime) -> datetime:
     """The minute, of UTC, that an instant is in."""
     return instant.astimezone(UTC).replace(second=0, microsecond=0)
@@ -58,6 +84,13 @@ def next_minute(instant: datetime) -> datetime:
     """The first minute, of UTC, that does not begin before an instant."""
     minute = this_minute(instant)
     return minute if minute == instant else minute + MINUTE
+
+
+def _gap(expression: Expression, zone: tzinfo, start: datetime) -> timedelta:
+    """How far runs are apart there, or a minute where there are no two more."""
+    run = first_run(expression, zone, start)
+    after = None if run is None else first_run(expression, zone, run + MINUTE)
+    return MINUTE if run is None or after is None else after - run
 
 
 def _run_in(stretch: Stretch, expression: Expression, start: datetime) -> datetime | None:

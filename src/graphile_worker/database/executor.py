@@ -81,6 +81,11 @@ class Lender(Executor, Protocol):
 class Database(Lender, Protocol):
     """A pool of connections of ours."""
 
+    @property
+    def opens_connections(self) -> bool:
+        """Whether `dedicated` opens a connection, rather than keep one out of a caller's pool."""
+        ...
+
     async def dedicated(self, name: str, *, settings: dict[str, str] | None = None) -> Connection:
         """Open a connection outside the pool, owned by the caller, who closes it.
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
-from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Statement, nothing
+from graphile_worker.database.statement import Statement
 from graphile_worker.doctor import fleet, server, storage
 from graphile_worker.doctor.finding import Finding, Level, ok, problem, unanswered
+from graphile_worker.doctor.hearing import Examined, seconds_to_hear
 from graphile_worker.doctor.server import ClockReading
 from graphile_worker.doctor.thresholds import Thresholds
 from graphile_worker.errors import ConnectionLostError, DatabaseError
@@ -42,12 +40,13 @@ Clock = Callable[[], datetime]
 
 
 async def examine(
-    database: Database,
+    database: Examined,
     schema: Schema,
     *,
-    direct: Database | None = None,
+    direct: Examined | None = None,
     thresholds: Thresholds | None = None,
     now: Clock | None = None,
+    only_reads: bool = False,
 ) -> list[Finding]:
     """Make all checks that need the database, in the order in which to mend what they find.
 
@@ -61,6 +60,7 @@ async def examine(
         direct: where they LISTEN, if that is not the same.
         thresholds: from when on something is worth a word.
         now: this machine's clock.
+        only_reads: whether whoever asks only looks, and so needs no right but to read.
 
     Raises:
         ConnectionLostError: the database went away meanwhile.
@@ -73,10 +73,10 @@ async def examine(
     book.add(server.clock(await _clock_reading(database, now or _this_clock), limits))
     await book.check(
         "notifications",
-        _notify(direct or database, database, within=limits.notification_within),
+        seconds_to_hear(direct or database, database, within=limits.notification_within),
         lambda seconds: server.notifications(seconds, limits),
     )
-    if await _of_the_schema(book, schema, state):
+    if await _of_the_schema(book, schema, state, only_reads=only_reads):
         if state.has_registry:
             await _of_the_fleet(book, schema, limits, facts)
         await _of_the_storage(book, schema, limits, facts)
@@ -96,7 +96,7 @@ def unreachable(error: Exception) -> Finding:
 class _Book:
     """The findings so far, and how one more is made."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Examined) -> None:
         self.findings = [ok("database", "it answers")]
         self.database = database
 
@@ -118,14 +118,16 @@ class _Book:
         await self.check(name, self.database.run(statement), judge)
 
 
-async def _of_the_schema(book: _Book, schema: Schema, state: SchemaState) -> bool:
+async def _of_the_schema(
+    book: _Book, schema: Schema, state: SchemaState, *, only_reads: bool
+) -> bool:
     """Whether there is a schema that can be looked into."""
     rust = await book.database.run(locks_job_keys(schema))
     book.add(server.schema(state, schema.name, rust_lineage=rust))
     if state.jobs_owner is None:
         return False
     missing = await book.database.run(missing_rights(schema))
-    rights = book.add(server.rights(state, missing))
+    rights = book.add(server.rights(state, missing, only_reads=only_reads))
     return rights.level is Level.OK
 
 
@@ -179,7 +181,7 @@ async def _of_the_storage(
     )
 
 
-async def _clock_reading(database: Database, now: Clock) -> ClockReading:
+async def _clock_reading(database: Examined, now: Clock) -> ClockReading:
     """The best of some tries: the quicker the answer, the surer what it says."""
     readings: list[ClockReading] = []
     for _ in range(_CLOCK_SAMPLES):
@@ -193,26 +195,3 @@ async def _clock_reading(database: Database, now: Clock) -> ClockReading:
 
 def _this_clock() -> datetime:
     return datetime.now(UTC)
-
-
-async def _notify(direct: Database, database: Database, *, within: float) -> float | None:
-    """How many seconds a notification to ourselves took; None: it did not come.
-
-    Sent where jobs are added, listened for where workers listen, on a channel that nobody else has.
-    """
-    channel = f"graphile_worker:doctor:{secrets.token_hex(8)}"
-    arrived = asyncio.Event()
-    listening = await direct.dedicated("doctor")
-    try:
-        await listening.listen(channel, lambda _payload: arrived.set())
-        started = time.monotonic()
-        await database.run(
-            Statement("notify", "select pg_catalog.pg_notify($1::text, '')", (channel,), nothing)
-        )
-        async with asyncio.timeout(within):
-            await arrived.wait()
-        return time.monotonic() - started
-    except TimeoutError:
-        return None
-    finally:
-        await listening.aclose()

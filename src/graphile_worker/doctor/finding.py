@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from graphile_worker.errors import DatabaseError
+
 _NAMED: Final = 5
+_TOOK_TOO_LONG: Final = "57014"
 
 
 class Level(Enum):
@@ -50,9 +53,11 @@ def problem(check: str, message: str, remedy: str, items: Sequence[str] = ()) ->
     return Finding(check, Level.PROBLEM, message, remedy, tuple(items))
 
 
-def unanswered(check: str, error: Exception) -> Finding:
+def unanswered(check: str, error: DatabaseError) -> Finding:
     """The check could not be made."""
     remedy = "mend what the other checks say, or connect as a role that may read this"
+    if error.sqlstate == _TOOK_TOO_LONG:
+        remedy = "run graphile-worker doctor, which waits for as long as it takes"
     return warning(check, f"could not be checked: {error}", remedy)
 
 

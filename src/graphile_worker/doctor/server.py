@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,9 @@ from graphile_worker.queries.server_readings import ServerReading
 _OLDEST_SERVER: Final = 120000
 _OLDEST_SUPPORTED: Final = 140000
 """Older ones get no fixes from the PostgreSQL project any more."""
+
+_TO_READ: Final = ("usage on schema ", "select on ")
+"""How rights begin, in the words of `grant`, without which nothing can be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def server(reading: ServerReading, encoding: str) -> Finding:
 
 def schema(state: SchemaState, name: str, *, rust_lineage: bool) -> Finding:
     """Whether the schema is there, its revision, and whose migrations made it."""
-    migrate = f"graphile-worker --schema {name} migrate"
+    migrate = f"graphile-worker --schema {shlex.quote(name)} migrate"
     if state.ledger_owner is not None and not state.ledger_readable:
         grant = grant_owner(state, state.ledger_owner)
         return problem("schema", f"the role {state.role!r} may not read {name!r}", grant)
@@ -87,14 +91,16 @@ def _unfit(state: SchemaState) -> tuple[str, str | None] | None:
     return None
 
 
-def rights(state: SchemaState, missing: Sequence[str]) -> Finding:
-    """Whether this role may do what a worker does."""
+def rights(state: SchemaState, missing: Sequence[str], *, only_reads: bool = False) -> Finding:
+    """Whether this role may do what a worker does, or, where it `only_reads`, see it."""
     if state.is_blind and state.jobs_owner is not None:
         return problem(
             "rights",
             f"row level security hides all jobs from the role {state.role!r}",
             f"{grant_owner(state, state.jobs_owner)}, or: alter role … bypassrls",
         )
+    if only_reads:
+        missing = [right for right in missing if right.startswith(_TO_READ)]
     if missing:
         owner = state.jobs_owner or state.ledger_owner
         return problem(
@@ -104,7 +110,8 @@ def rights(state: SchemaState, missing: Sequence[str]) -> Finding:
             + (grant_owner(state, owner) if owner else "grant OWNER to ROLE"),
             missing,
         )
-    return ok("rights", f"the role {state.role!r} may do all that a worker does")
+    does = "read all there is" if only_reads else "do all that a worker does"
+    return ok("rights", f"the role {state.role!r} may {does}")
 
 
 def connections(reading: ServerReading, workers: Sequence[ActiveWorker]) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -98,7 +99,7 @@ def indexes(found: Sequence[IndexDefinition], schema: str, tables: Sequence[str]
             "indexes",
             f"{named(names)} is missing, or was given up: claims are slow where many jobs are in "
             "queues",
-            f"{drop}run: graphile-worker --schema {schema} migrate",
+            f"{drop}run: graphile-worker --schema {shlex.quote(schema)} migrate",
             [*names, *broken],
         )
     if broken:

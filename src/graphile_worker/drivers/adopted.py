@@ -26,6 +26,9 @@ T = TypeVar("T")
 class AdoptedDatabase:
     """Over a function that takes a connection out of the caller's pool; closing gives it back."""
 
+    opens_connections = False
+    """See `Database`."""
+
     def __init__(self, take: Callable[[], Awaitable[Connection]]) -> None:
         self._take_one = take
         self._process = os.getpid()

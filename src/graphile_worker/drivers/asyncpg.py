@@ -98,6 +98,11 @@ class AsyncpgDatabase:
                 raw, preamble=self._preamble, lent_preamble=self._read_lent_preamble
             )
 
+    @property
+    def opens_connections(self) -> bool:
+        """See `Database`."""
+        return self._opener is not None
+
     async def dedicated(
         self, name: str, *, settings: Mapping[str, str] | None = None
     ) -> AsyncpgConnection:

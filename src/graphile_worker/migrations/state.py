@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ async def check_schema(executor: Executor, schema: Schema) -> None:
         raise IncompatibleSchemaError(
             f"the schema {schema.name!r} is at revision {state.revision}, and this version works "
             f"with {BASELINE} and later; bring it there with: "
-            f"graphile-worker --schema {schema.name} migrate"
+            f"graphile-worker --schema {shlex.quote(schema.name)} migrate"
         )
     if state.jobs_owner is None:
         raise SchemaMissingError(schema.name)

@@ -32,6 +32,8 @@ class ServerState:
     """Seconds for which the oldest transaction of others has kept dead rows from being removed."""
     connections: int
     """Of programs of ours."""
+    listening: int
+    """Connections on which somebody listens, as far as the role may see that."""
     version: str
     clock: datetime
     counts_rows: bool

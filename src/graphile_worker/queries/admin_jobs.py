@@ -26,9 +26,9 @@ class Order(Enum):
     NEXT_DUE = "admin_by_run_at"
     """Only jobs that are not due yet."""
     NEXT_RETRY = "admin_by_retry"
-    """Only jobs that are tried again; reads the whole table."""
+    """Only jobs that are tried again; reads the whole table, unless it is told which may be."""
     LONGEST_LOCKED = "admin_by_lock"
-    """Only locked jobs; reads the whole table."""
+    """Only locked jobs; so does this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +148,14 @@ def find_jobs(
     limit: int,
     scope: int,
     after: Place | None = None,
+    among: Sequence[int] | None = None,
 ) -> Statement[Found]:
-    """Search the next `scope` jobs of a state, in an order, for at most `limit` that match."""
+    """Search the next `scope` jobs of a state, in an order, for at most `limit` that match.
+
+    `among` are the only jobs that are looked at, where the order has no index; None for all.
+    """
     moments = (wanted.created_from, wanted.created_to, wanted.run_from, wanted.run_to)
-    args = (
+    args: tuple[Any, ...] = (
         wanted.state,
         workers.dead,
         workers.claimed,
@@ -177,8 +181,14 @@ def find_jobs(
         None if after is None else after.priority,
         None if after is None else after.at,
     )
-    # The newest come by id alone: that statement has no place for the rest.
-    args = args[:29] if order is Order.NEWEST else args
+    ids = None if among is None else list(among)
+    match order:
+        case Order.NEWEST:  # they come by id alone
+            args = (*args[:29], ids)
+        case Order.NEXT_RETRY | Order.LONGEST_LOCKED:
+            args = (*args, ids)
+        case _:
+            pass
     return Statement(order.value, whole(order.value, schema), args, _found)
 
 
@@ -201,10 +211,20 @@ def newest_id(schema: Schema) -> Statement[int | None]:
     return Statement("admin_newest_id", load("admin_newest_id", schema), (), _one)
 
 
-def payload_text(schema: Schema, job_id: int, chars: int) -> Statement[tuple[str, int] | None]:
-    """The first characters of a payload, and how many it has; None when there is no such job."""
+@dataclass(frozen=True, slots=True)
+class StoredPayload:
+    """A payload, or the beginning of it, as it is stored."""
+
+    task: str
+    text: str
+    length: int
+    """Characters of the whole."""
+
+
+def payload_text(schema: Schema, job_id: int, chars: int) -> Statement[StoredPayload | None]:
+    """The first characters of a payload; None when there is no such job."""
     args = (job_id, chars)
-    return Statement("admin_payload", load("admin_payload", schema), args, _pair)
+    return Statement("admin_payload", load("admin_payload", schema), args, _payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +239,11 @@ class Lock:
 def locks_of(schema: Schema, ids: Sequence[int]) -> Statement[list[Lock]]:
     """Who holds these jobs; those that are gone are left out."""
     return Statement("admin_locks_of", load("admin_locks_of", schema), (list(ids),), _locks)
+
+
+def take_free(schema: Schema, ids: Sequence[int]) -> Statement[list[int]]:
+    """Lock those of the jobs that no other transaction has locked; waits for none."""
+    return Statement("admin_take_free", load("admin_take_free", schema), (list(ids),), _ids)
 
 
 def wake_workers(schema: Schema, jobs: int) -> Statement[None]:
@@ -286,8 +311,12 @@ def _one(rows: Sequence[Row]) -> int | None:
     return found
 
 
-def _pair(rows: Sequence[Row]) -> tuple[str, int] | None:
-    return (rows[0][0], rows[0][1]) if rows else None
+def _payload(rows: Sequence[Row]) -> StoredPayload | None:
+    return StoredPayload(*rows[0]) if rows else None
+
+
+def _ids(rows: Sequence[Row]) -> list[int]:
+    return [row[0] for row in rows]
 
 
 def _locks(rows: Sequence[Row]) -> list[Lock]:

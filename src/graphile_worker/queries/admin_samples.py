@@ -103,6 +103,34 @@ class Holder:
     locked_by: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Some:
+    """The first jobs of a kind, in its order."""
+
+    ids: list[int]
+    jobs: int
+    """How many there are of the kind."""
+
+    @property
+    def are_all(self) -> bool:
+        """Whether there are no others."""
+        return len(self.ids) >= self.jobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """The jobs that no index finds."""
+
+    locked: Some
+    """Those locked longest first."""
+    retrying: Some
+    """The next first."""
+    failed: Some
+    """The newest first, as are the next."""
+    with_error: Some
+    """That have failed, and that no worker holds."""
+
+
 def settle(*, read_only: bool, milliseconds: int) -> Statement[None]:
     """Set the transaction up: what it may, and how long a statement of it may take."""
     name = "admin_settle"
@@ -121,17 +149,20 @@ def pulse(schema: Schema) -> Statement[Pulse]:
 
 
 def failures(
-    schema: Schema, *, scope: int, task: str | None, limit: int
+    schema: Schema, *, scope: int, task: str | None, limit: int, among: Sequence[int] | None = None
 ) -> Statement[list[FailureGroup]]:
-    """Kinds of errors, of the newest `scope` jobs that have one; the most frequent first."""
-    args = (scope, task, limit)
+    """Kinds of errors, of the newest `scope` jobs that have one; the most frequent first.
+
+    `among` are the only jobs that are looked at; None for all.
+    """
+    args = (scope, task, limit, None if among is None else list(among))
     return Statement("admin_failures", whole("admin_failures", schema), args, _failures)
 
 
 def forward_load(schema: Schema, *, seconds: float, spans: int) -> Statement[list[int]]:
     """How many jobs are due in each of the next spans from now."""
     name = "admin_forward_load"
-    return Statement(name, load(name, schema), (seconds, spans), partial(_spans, spans))
+    return Statement(name, whole(name, schema), (seconds, spans), partial(_spans, spans))
 
 
 def queue_locks(schema: Schema, *, limit: int) -> Statement[list[QueueLock]]:
@@ -139,9 +170,17 @@ def queue_locks(schema: Schema, *, limit: int) -> Statement[list[QueueLock]]:
     return Statement("admin_idle_queues", load("admin_idle_queues", schema), (limit,), _locks)
 
 
-def queue_holder(schema: Schema, queue: str) -> Statement[Holder | None]:
-    """The running job of a queue; None when none runs."""
-    return Statement("admin_queue_holder", load("admin_queue_holder", schema), (queue,), _holder)
+def queue_holder(
+    schema: Schema, queue: str, *, among: Sequence[int] | None = None
+) -> Statement[Holder | None]:
+    """The running job of a queue; None when none runs, or none `among` these jobs."""
+    args = (queue, None if among is None else list(among))
+    return Statement("admin_queue_holder", load("admin_queue_holder", schema), args, _holder)
+
+
+def tried(schema: Schema, *, limit: int) -> Statement[Tried]:
+    """The jobs that no index finds, up to `limit` of each kind; reads the whole table."""
+    return Statement("admin_tried", load("admin_tried", schema), (limit,), _tried)
 
 
 def known_tasks(schema: Schema, *, limit: int) -> Statement[list[str]]:
@@ -246,6 +285,10 @@ def _locks(rows: Sequence[Row]) -> list[QueueLock]:
 
 def _holder(rows: Sequence[Row]) -> Holder | None:
     return Holder(*rows[0]) if rows else None
+
+
+def _tried(rows: Sequence[Row]) -> Tried:
+    return Tried(**{kind: Some(list(ids), jobs) for kind, jobs, ids in rows})
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

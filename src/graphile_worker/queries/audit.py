@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from graphile_worker.database.schema import Schema
@@ -23,6 +24,8 @@ class AuditEntry:
     id: int | None = None
     """Its number in the table; None where it is in the memory of a process only."""
     at: datetime
+    schema: str = ""
+    """In which it was done."""
     actor: str
     action: str
     target: Mapping[str, Any]
@@ -40,7 +43,9 @@ def add_audit_entry(schema: Schema, entry: AuditEntry) -> Statement[int]:
 
 def audit_entries(schema: Schema, *, limit: int, before: int | None) -> Statement[list[AuditEntry]]:
     """The newest entries first; before this number. The table must be there."""
-    return Statement("audit_entries", load("audit/list", schema), (limit, before), _entries)
+    return Statement(
+        "audit_entries", load("audit/list", schema), (limit, before), partial(_entries, schema.name)
+    )
 
 
 def prune_audit(schema: Schema, *, days: int) -> Statement[None]:
@@ -53,11 +58,12 @@ def _number(rows: Sequence[Row]) -> int:
     return number
 
 
-def _entries(rows: Sequence[Row]) -> list[AuditEntry]:
+def _entries(schema: str, rows: Sequence[Row]) -> list[AuditEntry]:
     return [
         AuditEntry(
             id=id_,
             at=at,
+            schema=schema,
             actor=actor,
             action=action,
             target=json.loads(target),

@@ -78,6 +78,21 @@ class Sizes:
     runs: int
 
 
+@dataclass(frozen=True, slots=True)
+class FirstAttempt:
+    """What is recorded of the first attempt of a job that was due at a time.
+
+    Attributes:
+        started_at: when it started; None: nothing was found.
+        outcome: of the last attempt of that job.
+        is_cut: whether nothing was found because there was too much to look at.
+    """
+
+    started_at: datetime | None
+    outcome: str | None
+    is_cut: bool
+
+
 def counters(schema: Schema) -> Statement[Counters]:
     """PostgreSQL's counters, now; needs no table of ours."""
     args = (f"{schema.quoted}._private_jobs",)
@@ -123,6 +138,21 @@ def runs(
     """Attempts that ended in the last so many seconds, the newest or the longest first."""
     name = "history/slowest_runs" if slowest else "history/runs"
     return Statement(name, load(name, schema), (since, task, outcome, limit), _runs)
+
+
+def first_attempts(
+    schema: Schema, wanted: Sequence[tuple[str, datetime]], *, scope: int
+) -> Statement[list[FirstAttempt]]:
+    """For each task and time, the first attempt of its job that was due then.
+
+    Args:
+        schema: where the tables are.
+        wanted: tasks and times.
+        scope: for each, look at so many attempts that ended after that time.
+    """
+    name = "history/first_attempts"
+    args = ([task for task, _ in wanted], [at for _, at in wanted], scope)
+    return Statement("first_attempts", load(name, schema), args, _first_attempts)
 
 
 def sizes(schema: Schema) -> Statement[Sizes]:
@@ -187,6 +217,10 @@ def _runs(rows: Sequence[Row]) -> list[JobRun]:
         )
         for row in rows
     ]
+
+
+def _first_attempts(rows: Sequence[Row]) -> list[FirstAttempt]:
+    return [FirstAttempt(*row) for row in rows]
 
 
 def _sizes(rows: Sequence[Row]) -> Sizes:

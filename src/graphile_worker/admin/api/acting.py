@@ -173,7 +173,7 @@ class Acting:
         body = await body_of(request, shapes.ActionBody)
         require(identity, PERMISSION_OF[_act(body).action])
         wanted = checked_filter(body.filter or {}, identity, self._redactor)
-        found = await self._parts.reading.preview(wanted)
+        found = await self._parts.reading.jobs.preview(wanted)
         return json_answer(found)
 
     async def _remove_by_key(self, request: Request, identity: Identity) -> Response:

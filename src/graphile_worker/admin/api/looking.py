@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from graphile_worker.admin.service.job_page import Count, JobPage
 from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.web.endpoint import Described, Endpoint, require
 from graphile_worker.admin.web.permissions import Identity
-from graphile_worker.admin.web.problems import missing
+from graphile_worker.admin.web.problems import Problem, Refused, missing
 from graphile_worker.admin.web.requests import converted, json_answer, query_of
 from graphile_worker.queries.history import JobRun
 from graphile_worker.runtime.version import VERSION
@@ -141,7 +142,7 @@ class Looking:
         wanted = filter_from(query, identity, self._reading.redactor)
         if with_payloads:
             require(identity, "view_payload")
-        page = await self._reading.jobs(
+        page = await self._reading.jobs.find(
             wanted, limit=query.limit, after=query.after, payloads=with_payloads
         )
         return json_answer(page)
@@ -149,13 +150,13 @@ class Looking:
     async def _count(self, request: Request, identity: Identity) -> Response:
         query = query_of(request, shapes.FilterQuery)
         wanted = filter_from(query, identity, self._reading.redactor)
-        return json_answer(await self._reading.count(wanted))
+        return json_answer(await self._reading.jobs.count(wanted))
 
     async def _job(self, request: Request, identity: Identity) -> Response:
         reveal = query_of(request, shapes.RevealQuery).reveal
         job_id = id_of(request)
         await self._revealing(identity, job_id, reveal=reveal)
-        details = await self._reading.job(job_id, reveal=reveal)
+        details = await self._reading.jobs.one(job_id, reveal=reveal)
         if details is None:
             raise _gone(job_id)
         if "view_payload" not in identity.permissions:
@@ -166,9 +167,11 @@ class Looking:
         reveal = query_of(request, shapes.RevealQuery).reveal
         job_id = id_of(request)
         await self._revealing(identity, job_id, reveal=reveal)
-        payload = await self._reading.payload(job_id, reveal=reveal)
+        payload = await self._reading.jobs.payload(job_id, reveal=reveal)
         if payload is None:
             raise _gone(job_id)
+        if payload.problem is not None and not payload.text:
+            raise _not_decoded(job_id, payload.problem)
         headers = {"Content-Disposition": f'attachment; filename="job-{job_id}.json"'}
         return Response(payload.text.encode(), 200, headers, media_type="application/json")
 
@@ -222,8 +225,8 @@ class Looking:
         row = next((row for row in figures.value.queues if row.queue == name), None)
         if row is None:
             raise missing(f"there is no queue {name[:128]!r}")
-        page = await self._reading.jobs(filter_of(queue=name, state="waiting"), limit=10)
-        holder = await self._reading.queue_holder(name)
+        page = await self._reading.jobs.find(filter_of(queue=name, state="waiting"), limit=10)
+        holder = await self._reading.jobs.queue_holder(name)
         return json_answer(shapes.QueueDetails(row, row.state, holder, page))
 
     async def _workers(self, request: Request, _identity: Identity) -> Response:
@@ -237,7 +240,9 @@ class Looking:
 
     async def _health(self, request: Request, _identity: Identity) -> Response:
         query_of(request, shapes.Nothing)
-        return json_answer(await self._reading.health())
+        found = await self._reading.health()
+        checks = (await self._reading.findings.get()).value
+        return json_answer(replace(found, checks=checks))
 
     async def _audit(self, request: Request, _identity: Identity) -> Response:
         query = query_of(request, shapes.AuditQuery)
@@ -253,7 +258,7 @@ class Looking:
             query = query_of(request, shapes.ExportQuery)
             wanted = filter_from(query, identity, self._reading.redactor)
             await self._parts.audit.tell(identity.name, "export", {"filter": wanted.fields})
-            chunks = self._reading.export(wanted, most=query.limit)
+            chunks = self._reading.jobs.export(wanted, most=query.limit)
             file = form.file(chunks, shows="view_payload" in identity.permissions)
             return StreamingResponse(file, media_type=form.media_type, headers=form.headers)
 
@@ -322,6 +327,11 @@ def without_payload(details: JobDetails) -> dict[str, Any]:
 
 def _gone(job_id: int) -> Exception:
     return missing(f"job {job_id} not found: Graphile Worker deletes a job when it succeeds")
+
+
+def _not_decoded(job_id: int, problem: str) -> Exception:
+    detail = f"the payload of job {job_id}: {problem}"
+    return Refused(Problem(422, "not-decoded", "The payload cannot be shown", detail))
 
 
 def _get(

@@ -47,12 +47,20 @@ class Probes:
     async def _metrics(self, _request: Request, _identity: Identity) -> Response:
         figures = await self._parts.reading.figures.get()
         pulse = await self._parts.reading.pulse.get()
-        text = "".join(lines(self._parts.schema, figures, pulse.value))
+        spent = self._parts.reading.budget.seconds
+        text = "".join(lines(self._parts.schema, figures, pulse.value, spent))
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
-def lines(schema: str, figures: Sample[Figures], pulse: Pulse) -> Iterator[str]:
+def lines(schema: str, figures: Sample[Figures], pulse: Pulse, spent: float = 0.0) -> Iterator[str]:
     """The figures as Prometheus reads them; none that grows with the number of jobs."""
+    yield from _metric(
+        "admin_samples_seconds_total",
+        "counter",
+        "How long the readings that all viewers share kept a connection busy.",
+        {(): spent},
+        schema,
+    )
     counts = figures.value.counts
     yield from _metric(
         "jobs",

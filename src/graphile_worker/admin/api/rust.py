@@ -159,14 +159,14 @@ class RustRoutes:
             limit=min(query.limit, _MOST),
             offset=min(query.offset, 2**63 - 1),
         )
-        return json_answer({"jobs": [self._listed(job, identity) for job in jobs]})
+        return json_answer({"jobs": await self._listed(jobs, identity)})
 
     async def _job(self, request: Request, identity: Identity) -> Response:
         job_id = id_of(request)
         job = await self._reading.job(job_id)
         if job is None:
             raise missing(f"job {job_id} not found")
-        return json_answer(self._listed(job, identity))
+        return json_answer((await self._listed([job], identity))[0])
 
     async def _add(self, request: Request, identity: Identity) -> Response:
         body = await body_of(request, AddJobRequest)
@@ -260,14 +260,22 @@ class RustRoutes:
             max_attempts=body.max_attempts if takes_changes else None,
         )
 
-    def _listed(self, job: Job, identity: Identity) -> dict[str, Any]:
+    async def _listed(self, jobs: list[Job], identity: Identity) -> list[dict[str, Any]]:
         """`ListedJob`, without secrets; without payload for those who may not see it."""
+        payloads: list[str | None] = [None] * len(jobs)
+        if "view_payload" in identity.permissions:
+            stored = [(job.task_identifier, _text(job.payload)) for job in jobs]
+            decoded = await self._parts.reading.decoding.all(stored)
+            payloads = [None if one.problem else one.text for one in decoded]
+        return [self._shown(job, text) for job, text in zip(jobs, payloads, strict=True)]
+
+    def _shown(self, job: Job, payload: str | None) -> dict[str, Any]:
         redactor = self._parts.reading.redactor
         found = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
         del found["state"]
-        found["payload"] = None
-        if "view_payload" in identity.permissions:
-            found["payload"] = msgspec.Raw(redactor.json(_text(job.payload)).text.encode())
+        found["payload"] = (
+            None if payload is None else msgspec.Raw(redactor.json(payload).text.encode())
+        )
         found["last_error"] = job.last_error and redactor.error(job.last_error).text
         found["flags"] = dict.fromkeys(sorted(job.flags), True) or None
         found["is_available"] = job.locked_at is None and job.attempts < job.max_attempts
@@ -277,8 +285,7 @@ class RustRoutes:
         """`DbJobOutput`, with the ids of task and queue; null where they are gone."""
         ids = await self._reading.ids_of_names(jobs) if jobs else {}
         outputs: list[dict[str, Any]] = []
-        for job in jobs:
-            found = self._listed(job, identity)
+        for job, found in zip(jobs, await self._listed(jobs, identity), strict=True):
             queue = found.pop("queue_name")
             del found["is_available"]
             found["task_id"] = ids.get(("task", job.task_identifier))

@@ -10,11 +10,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from graphile_worker.admin.live.announcements import Announcements
+
 MOST = 64
 """Streams of one process; who comes later polls."""
 LOOK = 0.25
 """Seconds between two looks whether the server ends, and whether an operation moves."""
 PULSE = 2.0
+EARLIEST = 1.0
+"""Seconds from news to news that are told early because something was announced."""
 KEEPALIVE = 15.0
 """Seconds of silence after which a comment is sent, so that proxies keep the connection."""
 
@@ -61,19 +65,23 @@ class Streams:
         news: Callable[[], Awaitable[News]],
         moving: Callable[[], int],
         allowed: Callable[[], Awaitable[bool]],
+        announcements: Announcements,
     ) -> AsyncIterator[bytes]:
         """One viewer's stream.
 
         Args:
-            news: asked every two seconds.
+            news: asked every two seconds, and when something was announced, a second after the last
+                news at the earliest.
             moving: a number that changes whenever an operation gets on; asked often, so cheap.
             allowed: whether the viewer may still look; asked with every news.
+            announcements: heard while this goes on.
         """
         self.count += 1
         try:
-            yield b"retry: 3000\n\n"
-            async for part in self._parts(news, moving, allowed):
-                yield part
+            with announcements.watched():
+                yield b"retry: 3000\n\n"
+                async for part in self._parts(news, moving, allowed, lambda: announcements.turn):
+                    yield part
         finally:
             self.count -= 1
 
@@ -82,16 +90,17 @@ class Streams:
         news: Callable[[], Awaitable[News]],
         moving: Callable[[], int],
         allowed: Callable[[], Awaitable[bool]],
+        heard: Callable[[], int],
     ) -> AsyncIterator[bytes]:
-        told = due = 0.0
-        moved = moving()
+        told = due = early = 0.0
+        moved, turn = moving(), heard()
         while not self._ending():
             now = time.monotonic()
-            if now >= due:
+            if now >= due or (heard() != turn and now >= early):
                 if not await allowed():
                     yield event("denied", {})
                     return
-                due, told = now + PULSE, now
+                due, early, told, turn = now + PULSE, now + EARLIEST, now, heard()
                 latest = await news()
                 yield event(
                     "pulse",

@@ -74,7 +74,7 @@ async def _question(v: View, site: Site, given: dict[str, str]) -> Question:
 
 
 async def _about_copy(v: View, site: Site, like: str) -> Question:
-    rows = await site.reading.rows([_id(like)])
+    rows = await site.reading.jobs.rows([_id(like)])
     if not rows:
         raise ConfigurationError(f"job {like[:20]} is not in the table any more")
     return Question(
@@ -92,8 +92,8 @@ async def _about_copy(v: View, site: Site, like: str) -> Question:
 async def _copy(site: Site, given: dict[str, str]) -> NewJob:
     """The payload goes over as it is stored, secrets included, and is shown to nobody."""
     job_id = _id(given["like"])
-    rows = await site.reading.rows([job_id])
-    payload = await site.reading.payload(job_id, reveal=True)
+    rows = await site.reading.jobs.rows([job_id])
+    payload = await site.reading.jobs.payload(job_id, reveal=True, stored=True)
     if not rows or payload is None:
         raise ConfigurationError(f"job {job_id} is not in the table any more")
     if payload.is_cut:

@@ -12,6 +12,8 @@ FOLDER = Path(__file__).parent.parent / "static"
 TYPES = {
     "app.css": "text/css; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
+    "live.js": "text/javascript; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
     "idiomorph.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
@@ -20,7 +22,10 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file whose address changes with its content, so that browsers may keep it for ever."""
+    """A file whose address changes with the content of all, so that browsers keep it for ever.
+
+    One digest for all, since scripts name each other by addresses relative to their own.
+    """
 
     name: str
     kind: str
@@ -37,10 +42,9 @@ class Asset:
 @lru_cache(maxsize=1)
 def assets() -> dict[str, Asset]:
     """All files, by name."""
-    return {name: _read(name, kind) for name, kind in TYPES.items()}
-
-
-def _read(name: str, kind: str) -> Asset:
-    body = (FOLDER / name).read_bytes()
-    digest = hashlib.sha256(body).hexdigest()[:12]
-    return Asset(name, kind, body, gzip.compress(body, mtime=0), digest)
+    bodies = {name: (FOLDER / name).read_bytes() for name in TYPES}
+    digest = hashlib.sha256(b"\0".join(bodies.values())).hexdigest()[:12]
+    return {
+        name: Asset(name, TYPES[name], body, gzip.compress(body, mtime=0), digest)
+        for name, body in bodies.items()
+    }

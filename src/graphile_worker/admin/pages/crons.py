@@ -9,11 +9,13 @@ from starlette.responses import Response
 
 from graphile_worker.admin.pages import words
 from graphile_worker.admin.pages.buttons import Button, allowed
+from graphile_worker.admin.pages.cron_strip import legend, strip
 from graphile_worker.admin.pages.messages import trouble
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer
 from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.crons import CronEntry
+from graphile_worker.client.operations.history import HistoryStatus
 from graphile_worker.errors import DatabaseError
 
 
@@ -22,7 +24,7 @@ async def crons(request: Request, site: Site, viewer: Viewer) -> Response:
     v = await site.view(request, viewer)
     try:
         found = await site.reading.crons()
-        paused = {pause.name for pause in (await site.reading.paused()).crons}
+        kept = (await site.samples.kept.get()).value
     except DatabaseError as error:
         return trouble(request, v, error)
     return render(
@@ -31,25 +33,42 @@ async def crons(request: Request, site: Site, viewer: Viewer) -> Response:
         v,
         title="Cron",
         section="cron",
-        entries=[_row(v, site, entry, is_paused=entry.identifier in paused) for entry in found],
+        entries=[_row(v, site, entry) for entry in found],
         acts=allowed(v, "enqueue") or allowed(v, "pause"),
         footer=words.plural(len(found), "entry", "entries"),
+        legend=legend([run for entry in found for run in entry.last_runs]),
+        note=_note(kept) if any(entry.last_runs for entry in found) else "",
     )
 
 
-def _row(v: View, site: Site, entry: CronEntry, *, is_paused: bool) -> dict[str, Any]:
+def _row(v: View, site: Site, entry: CronEntry) -> dict[str, Any]:
     return {
         "identifier": entry.identifier,
-        "paused": is_paused,
+        "paused": entry.paused_at is not None,
         "expression": entry.expression,
-        "in_words": f"in {entry.timezone}" if entry.timezone else "",
+        "in_words": entry.in_words,
         "next": entry.next_runs,
+        "fill": _fill(entry),
         "last_run": entry.last_run,
+        "strip": strip(v, entry.last_runs),
         "badge": _badge(v, entry),
         "task": entry.task,
         "workers": entry.workers,
-        "acts": _acts(v, site, entry, is_paused=is_paused),
+        "acts": _acts(v, site, entry),
     }
+
+
+def _fill(entry: CronEntry) -> str:
+    return "none" if entry.fill_seconds == 0 else words.span(entry.fill_seconds)
+
+
+def _note(kept: HistoryStatus | None) -> str:
+    """What is not recorded, and how to begin."""
+    log = "off" if kept is None else kept.config.run_log
+    if log == "all":
+        return ""
+    what = "Runs that went well" if log == "failed" else "Runs"
+    return f"{what} are not recorded; `graphile-worker history install --run-log all` begins"
 
 
 def _badge(v: View, entry: CronEntry) -> object:
@@ -61,11 +80,11 @@ def _badge(v: View, entry: CronEntry) -> object:
     return v.badge("ok", "✓", "On time") if entry.known_since else v.badge("", "◷", "Not run yet")
 
 
-def _acts(v: View, site: Site, entry: CronEntry, *, is_paused: bool) -> list[Button]:
+def _acts(v: View, site: Site, entry: CronEntry) -> list[Button]:
     acts: list[Button] = []
     if allowed(v, "enqueue") and site.reading.crontab(entry.identifier) is not None:
         acts.append(Button("Run now", v.url("cron", "run", name=entry.identifier)))
     if allowed(v, "pause"):
-        act = "resume" if is_paused else "pause"
+        act = "pause" if entry.paused_at is None else "resume"
         acts.append(Button(act.capitalize(), v.url(act, kind="cron", name=entry.identifier)))
     return acts

@@ -18,7 +18,7 @@ from graphile_worker.admin.web.authentication import AuthCallable
 from graphile_worker.admin.web.endpoint import Call, Endpoint, Kind
 from graphile_worker.admin.web.gate import ErrorPage
 from graphile_worker.admin.web.permissions import Identity
-from graphile_worker.admin.web.problems import Problem, answer
+from graphile_worker.admin.web.problems import Problem, Refused, answer
 
 _STREAM = "/events"
 _LONG = frozenset({_STREAM, "/jobs/export"})
@@ -56,12 +56,17 @@ def page_set(parts: Parts, auth: AuthCallable) -> PageSet:
         changing=parts.changing,
         audit=parts.audit,
         schema=parts.schema,
+        schemas=parts.schemas,
         environment=parts.environment,
+        extensions=parts.extensions,
     )
 
     async def allowed(request: Request) -> bool:
-        found = auth(request.scope)
-        identity = await found if inspect.isawaitable(found) else found
+        try:
+            found = auth(request.scope)
+            identity = await found if inspect.isawaitable(found) else found
+        except Refused:
+            return False
         return identity is not None and "view" in identity.permissions
 
     async def serve_file(request: Request, _identity: Identity) -> Response:
@@ -75,7 +80,7 @@ def page_set(parts: Parts, auth: AuthCallable) -> PageSet:
         ),
         error_page=_error_page(site),
         stop=site.streams.stop,
-        aclose=site.samples.aclose,
+        aclose=site.aclose,
     )
 
 

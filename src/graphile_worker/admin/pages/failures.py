@@ -28,7 +28,7 @@ async def failures(request: Request, site: Site, viewer: Viewer) -> Response:
     task = request.query_params.get("task") or None
     scope = _scope(request.query_params.get("scope"))
     try:
-        found = await site.reading.failures(task=task, scope=scope)
+        found, age = await _found(site, task, scope)
     except DatabaseError as error:
         return trouble(request, v, error)
     return render(
@@ -40,9 +40,17 @@ async def failures(request: Request, site: Site, viewer: Viewer) -> Response:
         task=task,
         groups=[_group(v, kind) for kind in found.kinds],
         acts=bool(job_buttons(v, "all", {})),
-        footer=_footer(found),
+        footer=_footer(found, age),
         links=[] if found.is_complete else _wider(v, scope, task),
     )
+
+
+async def _found(site: Site, task: str | None, scope: int) -> tuple[Failures, float | None]:
+    """The groups, and how old they are where all viewers share them."""
+    if task is None and scope == SCOPES[0] and await site.reading.tried.are_shared():
+        sample = await site.samples.failures.get()
+        return sample.value, sample.age
+    return await site.reading.failures(task=task, scope=scope), None
 
 
 def _group(v: View, kind: FailureKind) -> dict[str, Any]:
@@ -70,10 +78,11 @@ def _group(v: View, kind: FailureKind) -> dict[str, Any]:
     }
 
 
-def _footer(found: Failures) -> str:
+def _footer(found: Failures, age: float | None) -> str:
     what = "all of them" if found.is_complete else "the newest"
     groups = words.plural(len(found.kinds), "group")
-    return f"{groups} · {words.plural(found.searched, 'job')} with an error looked at, {what}"
+    then = "" if age is None else f" · read {words.ago(age)}"
+    return f"{groups} · {words.plural(found.searched, 'job')} with an error looked at, {what}{then}"
 
 
 def _wider(v: View, scope: int, task: str | None) -> list[dict[str, str]]:

@@ -43,11 +43,11 @@ async def export(request: Request, site: Site, viewer: Viewer) -> Response:
         return trouble(request, await site.view(request, viewer), error)
     await site.audit.tell(viewer.name, "export", {"ids": ids} if ids else {"filter": wanted.fields})
     shows = "view_payload" in may
-    chunks = _selected(site, ids, shows=shows) if ids else site.reading.export(wanted)
+    chunks = _selected(site, ids, shows=shows) if ids else site.reading.jobs.export(wanted)
     return StreamingResponse(
         form.file(chunks, shows=shows), media_type=form.media_type, headers=form.headers
     )
 
 
 async def _selected(site: Site, ids: Sequence[int], *, shows: bool) -> AsyncIterator[list[JobRow]]:
-    yield await site.reading.rows(ids, payloads=shows)
+    yield await site.reading.jobs.rows(ids, payloads=shows)

@@ -2,161 +2,164 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from graphile_worker.admin.pages import words
-from graphile_worker.admin.pages.attention import BUSY, DEAD_ROWS, DEAD_SHARE
 from graphile_worker.admin.pages.buttons import Button, allowed
 from graphile_worker.admin.pages.messages import trouble
-from graphile_worker.admin.pages.render import render
+from graphile_worker.admin.pages.render import REGION, render
 from graphile_worker.admin.pages.site import Site, Viewer
 from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.health import Health
+from graphile_worker.admin.service.samples import Sample, Sampled
+from graphile_worker.client.operations.history import HistoryStatus
+from graphile_worker.doctor.finding import Finding, Level
+from graphile_worker.doctor.purposes import PURPOSES
 from graphile_worker.errors import DatabaseError
-from graphile_worker.migrations.catalog import LATEST
+from graphile_worker.queries.admin_health import TableSize
 
-SKEW: Final = 2.0
-"""Seconds by which clocks may differ."""
-OLD_TRANSACTION: Final = 900.0
 UPKEEP: Final = (
     ("gc-task-identifiers", "Delete unused tasks"),
     ("gc-job-queues", "Delete unused queues"),
     ("delete-permanently-failed-jobs", "Delete failed jobs"),
 )
 """What `WorkerUtils.cleanup` can do, and how its buttons say it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check; `fine` None: a warning."""
-
-    title: str
-    fine: bool | None
-    found: str
-    remedy: str = ""
-    badge: Markup | str = ""
+_PATIENCE: Final = 2.0
+"""Seconds that a page waits for the checks; they go on without it."""
+_AGAIN: Final = 5.0
+"""Seconds after which the checks may be asked for again, or more where they take long."""
+_BADGES: Final = {
+    Level.OK: ("ok", "✓", "In order"),
+    Level.WARNING: ("warn", "!", "Look"),
+    Level.PROBLEM: ("bad", "✗", "Wrong"),
+}
 
 
 async def health(request: Request, site: Site, viewer: Viewer) -> Response:
-    """`GET /health`."""
+    """`GET /health`; with `again` the checks are made anew."""
     v = await site.view(request, viewer)
+    again = "again" in request.query_params and REGION not in request.headers
     try:
-        found = (await site.samples.health.get(fresh=True)).value
+        found = await findings_within(site.reading.findings, again=again)
     except DatabaseError as error:
         return trouble(request, v, error)
-    checks = [_marked(v, check) for check in checks_of(found, site.samples.busy)]
-    bad = sum(check.fine is not True for check in checks)
+    state, kept = await _health(site)
     return render(
         request,
         "health.html",
         v,
         title="Health",
         section="health",
-        checks=checks,
-        summary=f"checked {v.clock(v.now)} · "
-        + (f"{bad} of {len(checks)} need a look" if bad else "all in order"),
-        tables=[
-            {
-                "name": table.name,
-                "bytes": table.table_bytes,
-                "index_bytes": table.index_bytes,
-                "live": table.live_rows,
-                "dead": table.dead_rows,
-                "vacuumed_at": table.vacuumed_at,
-            }
-            for table in found.tables
-        ],
-        facts=_facts(v, site, found),
+        checks=[] if found is None else [_row(v, finding) for finding in worst_first(found.value)],
+        summary=_summary(v, found),
+        again_url=v.url("health", again="yes"),
+        tables=[] if state is None else [_table(table) for table in state.tables],
+        facts=[] if state is None else _facts(v, site, state, kept),
         acts=_acts(v),
     )
 
 
-def checks_of(found: Health, busy: float) -> list[Check]:
-    """All checks of this screen."""
-    server = found.server
-    old = server.oldest_transaction
-    skew = abs(found.clock_skew)
-    bloated = [
-        table.name
-        for table in found.tables
-        if (table.dead_rows or 0) > max(DEAD_ROWS, DEAD_SHARE * (table.live_rows or 0))
-    ]
-    return [
-        Check(
-            "Schema",
-            None if found.migrations_pending else True,
-            f"revision {found.schema.revision}; this version knows {LATEST}",
-            "graphile-worker migrate" if found.migrations_pending else "",
-        ),
-        Check(
-            "Rows are visible",
-            not found.pulse.rows_are_hidden,
-            "row level security hides jobs" if found.pulse.rows_are_hidden else "all of them",
-            "Use the owner of the tables, or a role with BYPASSRLS"
-            if found.pulse.rows_are_hidden
-            else "",
-        ),
-        Check(
-            "Clocks",
-            True if skew <= SKEW else None,
-            f"this machine and the server differ by {words.span(skew)}",
-            "" if skew <= SKEW else "Let both follow a time server",
-        ),
-        Check(
-            "Long transactions",
-            True if old is None or old < OLD_TRANSACTION else None,
-            "none" if old is None else f"the oldest is open for {words.span(old)}",
-            ""
-            if old is None or old < OLD_TRANSACTION
-            else "End it: deleted jobs pile up behind it",
-        ),
-        Check(
-            "Autovacuum",
-            None if bloated else True,
-            f"behind on {', '.join(bloated)}" if bloated else "keeps up",
-            "Vacuum by hand, and let autovacuum work more eagerly" if bloated else "",
-        ),
-        Check(
-            "Statistics",
-            True if server.counts_rows else None,
-            "PostgreSQL counts changes" if server.counts_rows else "track_counts is off",
-            "" if server.counts_rows else "Switch it on: autovacuum and throughput need it",
-        ),
-        Check(
-            "Cost of looking",
-            True if busy <= BUSY else None,
-            f"{words.percent(busy)} % of one connection; counting all jobs takes "
-            f"{words.span(found.figures_seconds)}, every {words.span(found.figures_period)}",
-        ),
-    ]
+async def findings_within(
+    sampled: Sampled[list[Finding]], *, again: bool, patience: float = _PATIENCE
+) -> Sample[list[Finding]] | None:
+    """What the checks found; None while they are made for the first time, and take long.
+
+    Args:
+        sampled: makes them.
+        again: make them anew, unless that was just done.
+        patience: seconds after which they go on without us.
+
+    Raises:
+        DatabaseError: the database does not answer, and never did.
+    """
+    last = sampled.last
+    anew = again and (last is None or (last.age > _AGAIN and not sampled.rest))
+    try:
+        async with asyncio.timeout(patience):
+            return await sampled.get(fresh=anew)
+    except TimeoutError:
+        return last
 
 
-def _marked(v: View, check: Check) -> Check:
-    kinds = {
-        True: ("ok", "✓", "In order"),
-        None: ("warn", "!", "Look"),
-        False: ("bad", "✗", "Wrong"),
+async def _health(site: Site) -> tuple[Health | None, HistoryStatus | None]:
+    """The figures, and what is kept; None where they cannot be had, as the checks will say."""
+    try:
+        found = (await site.samples.health.get(fresh=True)).value
+        return found, (await site.samples.kept.get()).value
+    except DatabaseError:
+        return None, None
+
+
+def worst_first(found: list[Finding]) -> list[Finding]:
+    """Findings as one looks for them; those of a kind in the order in which to mend them."""
+    order = (Level.PROBLEM, Level.WARNING, Level.OK)
+    return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def _row(v: View, finding: Finding) -> Mapping[str, Any]:
+    return {
+        "name": finding.check,
+        "purpose": PURPOSES[finding.check],
+        "badge": v.badge(*_BADGES[finding.level]),
+        "found": finding.message,
+        "items": finding.items if any(one not in finding.message for one in finding.items) else (),
+        "remedy": finding.remedy,
     }
-    badge = v.badge(*kinds[check.fine])
-    return Check(check.title, check.fine, check.found, check.remedy, badge)
 
 
-def _facts(v: View, site: Site, found: Health) -> list[tuple[str, Any]]:
+def _summary(v: View, found: Sample[list[Finding]] | None) -> str:
+    if found is None:
+        return "being made; they will appear here"
+    bad = sum(finding.level is not Level.OK for finding in found.value)
+    verdict = f"{bad} of {len(found.value)} need a look" if bad else "all in order"
+    return f"checked {v.clock(found.at)} · {verdict}"
+
+
+def _table(table: TableSize) -> Mapping[str, Any]:
+    return {
+        "name": table.name,
+        "bytes": table.table_bytes,
+        "index_bytes": table.index_bytes,
+        "live": table.live_rows,
+        "dead": table.dead_rows,
+        "vacuumed_at": table.vacuumed_at,
+    }
+
+
+def _facts(v: View, site: Site, found: Health, kept: HistoryStatus | None) -> list[tuple[str, Any]]:
+    server = found.server
+    cost = f"{words.percent(site.samples.busy)} % of a connection, while somebody looks"
+    counting = f"{words.span(found.figures_seconds)}, every {words.span(found.figures_period)}"
     return [
-        ("PostgreSQL", found.server.version),
+        ("PostgreSQL", server.version),
         ("Database", v.mono(found.schema.database)),
         ("Role", v.mono(found.schema.role)),
         ("Schema", v.mono(site.schema)),
-        ("Connections of ours", v.number(found.server.connections)),
+        ("Connections of ours", v.number(server.connections)),
+        ("Connections that listen", v.number(server.listening)),
+        ("Longest transaction", words.span(server.oldest_transaction)),
+        ("Counts of changes", "kept" if server.counts_rows else "off: track_counts"),
+        ("Cost of looking", cost),
+        ("Counting all jobs takes", counting),
         ("Open pages", f"{site.streams.count} follow live"),
+        ("History", _history(kept)),
         ("Registry of workers", "there" if found.schema.has_registry else "not there"),
-        ("Server's clock", v.moment(found.server.clock)),
+        ("Server's clock", v.moment(server.clock)),
     ]
+
+
+def _history(kept: HistoryStatus | None) -> str:
+    if kept is None:
+        return "not kept"
+    log = {"off": "no attempts", "failed": "failed attempts", "all": "all attempts"}
+    attempts = words.span(kept.config.kept("keep_runs").total_seconds())
+    samples = words.span(kept.config.kept("keep_samples").total_seconds())
+    return f"samples for {samples}, {log[kept.config.run_log]} for {attempts}"
 
 
 def _acts(v: View) -> list[Button]:

@@ -8,16 +8,20 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from graphile_worker.admin.extensions.panels import Card, ShownJob
+from graphile_worker.admin.extensions.trace_url import trace_address
 from graphile_worker.admin.pages.buttons import Button, allowed, job_buttons
 from graphile_worker.admin.pages.copying import FORMS
 from graphile_worker.admin.pages.forms import FORM_PROOF
 from graphile_worker.admin.pages.messages import message, trouble
 from graphile_worker.admin.pages.payloads import shown_payload
-from graphile_worker.admin.pages.render import render
+from graphile_worker.admin.pages.render import REGION, render
 from graphile_worker.admin.pages.site import Site, Viewer, last
 from graphile_worker.admin.pages.timeline import ended, timeline
 from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.filters import filter_of
+from graphile_worker.admin.service.job_details import JobDetails
+from graphile_worker.admin.service.traces import Trace
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.admin_jobs import JobRow
 from graphile_worker.queries.history import JobRun
@@ -25,6 +29,11 @@ from graphile_worker.queries.history import JobRun
 _BIGGEST_ID = 2**63 - 1
 _WHOLE_ERROR = 65_536
 """Characters that the service reads of an error."""
+_SHOWN = (
+    *("id", "task", "queue", "key", "priority", "attempts", "max_attempts", "flags", "error"),
+    *("created_at", "updated_at", "run_at", "locked_at", "locked_by"),
+)
+"""What a panel is told of a job as it is."""
 
 
 async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
@@ -35,7 +44,7 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         job_id = id_of(request)
         if reveal:
             await site.audit.tell(viewer.name, "reveal", {"ids": [job_id]})
-        details = None if job_id is None else await site.reading.job(job_id, reveal=reveal)
+        details = None if job_id is None else await site.reading.jobs.one(job_id, reveal=reveal)
         attempts = [] if details is None else await site.reading.past.attempts(details.row.id)
         await site.samples.kept.get()
     except DatabaseError as error:
@@ -50,9 +59,9 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         title=f"Job {job.id}",
         section="jobs",
         job=job,
-        why=details.why[:1].upper() + details.why[1:] + ".",
+        why=_sentence(details.why),
         acts=_acts(v, job),
-        trace_url=None,
+        trace_url=trace_address(site.extensions.trace_url, _trace(details, attempts)),
         copies=[(form, title) for form, (title, _) in FORMS.items()]
         if "view_payload" in v.may
         else [],
@@ -63,6 +72,7 @@ async def job_page(request: Request, site: Site, viewer: Viewer) -> Response:
         form_proof=FORM_PROOF,
         timeline=timeline(v, job, attempts),
         timeline_note=_note(v, attempts, is_kept=last(site.samples.kept) is not None),
+        panels=await _panels(request, v, site, details),
         live=not reveal,
     )
 
@@ -72,11 +82,14 @@ async def job_payload(request: Request, site: Site, viewer: Viewer) -> Response:
     v = await site.view(request, viewer)
     job_id = id_of(request)
     try:
-        payload = None if job_id is None else await site.reading.payload(job_id)
+        payload = None if job_id is None else await site.reading.jobs.payload(job_id)
     except DatabaseError as error:
         return trouble(request, v, error)
     if payload is None:
         return await gone(request, v, site, job_id)
+    if payload.problem is not None:
+        text = f"The payload of job {job_id} could not be decoded: {payload.problem}."
+        return message(request, v, 422, "No payload to download", text, section="jobs")
     name = f'attachment; filename="job-{job_id}.json"'
     return Response(
         payload.text, media_type="application/json", headers={"Content-Disposition": name}
@@ -86,9 +99,13 @@ async def job_payload(request: Request, site: Site, viewer: Viewer) -> Response:
 async def job_as(request: Request, site: Site, viewer: Viewer) -> Response:
     """`GET /jobs/{id}/as/{form}`: the job as text to paste."""
     v = await site.view(request, viewer)
-    form, job_id = FORMS.get(request.path_params["form"]), id_of(request)
+    name, job_id = request.path_params["form"], id_of(request)
+    form = FORMS.get(name)
     try:
-        details = None if form is None or job_id is None else await site.reading.job(job_id)
+        details = None
+        if form is not None and job_id is not None:
+            # What adds such a job again has to store what is stored.
+            details = await site.reading.jobs.one(job_id, stored=name != "json")
     except DatabaseError as error:
         return trouble(request, v, error)
     if form is None or details is None:
@@ -128,9 +145,38 @@ async def jump(request: Request, site: Site, viewer: Viewer) -> Response:
 
 async def _has_key(site: Site, key: str) -> bool:
     try:
-        return bool(key) and bool((await site.reading.jobs(filter_of(key=key), limit=1)).rows)
+        return bool(key) and bool((await site.reading.jobs.find(filter_of(key=key), limit=1)).rows)
     except (DatabaseError, ValueError):
         return False
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _trace(details: JobDetails, attempts: Sequence[JobRun]) -> Trace | None:
+    """The trace as the payload tells it, or as it was recorded."""
+    recorded = (Trace(trace_id=run.trace_id) for run in reversed(attempts) if run.trace_id)
+    return details.trace or next(recorded, None)
+
+
+async def _panels(request: Request, v: View, site: Site, details: JobDetails) -> list[Card]:
+    """The host's panels: they stand still, as the payload does, and are not asked with the news."""
+    if REGION in request.headers:
+        return []
+    job, payload = details.row, details.payload
+    shows = "view_payload" in v.may and bool(payload.text)
+    shown = ShownJob(
+        **{name: getattr(job, name) for name in _SHOWN},
+        schema=site.schema,
+        state=job.state.value,
+        why=_sentence(details.why),
+        payload=payload.text if shows else None,
+        payload_is_cut=payload.is_cut,
+        viewer=v.viewer_name,
+        permissions=v.may,
+    )
+    return await site.extensions.panels.of(shown)
 
 
 def _note(v: View, attempts: Sequence[JobRun], *, is_kept: bool) -> str:

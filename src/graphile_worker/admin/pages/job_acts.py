@@ -104,12 +104,12 @@ async def _question(v: View, site: Site, given: Given) -> Question:
     _changing(v, site, given)
     values = dict(given)
     if "all" in values:
-        preview = await site.reading.preview(filter_for(site, v.may, _filter(given)))
+        preview = await site.reading.jobs.preview(filter_for(site, v.may, _filter(given)))
         return _about_all(v, act, preview, given)
     ids = _ids(given)
     if not ids:
         raise ConfigurationError("select at least one job")
-    rows = await site.reading.rows(ids)
+    rows = await site.reading.jobs.rows(ids)
     locked = sum(row.locked_at is not None for row in rows)
     skipped = (
         f" {words.plural(locked, 'job')} of them would be skipped: a worker holds them."

@@ -89,7 +89,12 @@ _OF_STATE: Final = {
 _ALWAYS: Final = ("task", "queue", "attempts", "priority", "key")
 
 
-def columns_of(state: str, chosen: Iterable[str] = ()) -> list[Column]:
-    """The columns of a list of jobs in a state, or those that were chosen."""
-    names = {*chosen} & {column.name for column in COLUMNS} or {*_ALWAYS, *_OF_STATE[state]}
-    return [column for column in COLUMNS if column.name in names]
+def usual_columns(state: str) -> frozenset[str]:
+    """The names of the columns that the list of a state has unless somebody chooses."""
+    return frozenset({*_ALWAYS, *_OF_STATE[state]})
+
+
+def named_columns(names: Iterable[str]) -> list[Column]:
+    """The columns with these names, in their order; names of none are left out."""
+    wanted = {*names}
+    return [column for column in COLUMNS if column.name in wanted]

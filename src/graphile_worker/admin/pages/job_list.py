@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graphile_worker.admin.pages.buttons import job_acts
-from graphile_worker.admin.pages.job_columns import columns_of
+from graphile_worker.admin.pages.column_choice import COOKIE, ColumnChoice
+from graphile_worker.admin.pages.job_columns import COLUMNS, Column, named_columns
 from graphile_worker.admin.pages.job_list_texts import (
     ORDERS,
     STATES,
@@ -19,6 +20,7 @@ from graphile_worker.admin.pages.job_list_texts import (
     footer,
     scope_text,
 )
+from graphile_worker.admin.pages.preferences import remember
 from graphile_worker.admin.pages.problems import Problem, problem_of
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer, last
@@ -68,18 +70,22 @@ class Tab:
 
 
 async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
-    """`GET /jobs`."""
+    """`GET /jobs`; with `keep`, keeps the columns that were chosen in a cookie."""
+    if "keep" in request.query_params:
+        return await _keep_columns(request, site, viewer)
     given = dict(request.query_params)
     v = await site.view(request, viewer)
     size = given.get("size", "50") if given.get("size") in SIZES else "50"
-    chosen = [name for name in given.get("cols", "").split(",") if name]
     page: JobPage | None = None
     problem: Problem | None = None
     wanted: JobFilter | None = None
+    columns: list[Column] = []
     try:
         wanted = filter_for(site, v.may, given)
-        page = await site.reading.jobs(
-            wanted, limit=int(size), after=given.get("after"), payloads="payload" in chosen
+        columns = _columns(request, v, wanted.wanted.state)
+        shows_payloads = any(column.name == "payload" for column in columns)
+        page = await site.reading.jobs.find(
+            wanted, limit=int(size), after=given.get("after"), payloads=shows_payloads
         )
     except (ConfigurationError, DatabaseError) as error:
         problem = _problem(v, error, given)
@@ -90,9 +96,6 @@ async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
         else {name: value for name, value in wanted.fields.items() if name != "state"}
     )
     kept = {"state": state, **fields}
-    columns = columns_of(state, chosen)
-    if "payload" in chosen and "view_payload" not in v.may:
-        columns = [column for column in columns if column.name != "payload"]
     return render(
         request,
         "jobs.html",
@@ -113,6 +116,7 @@ async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
         jobs=[] if page is None else page.rows,
         empty=None if page is None else empty_list(v, page, state, fields, given),
         columns=columns,
+        column_choices=[(one.name, one.title, one in columns) for one in _offered(v)],
         order_text=ORDERS.get(state, "newest first"),
         footer="" if page is None else footer(page, given),
         first_url=v.url("jobs", **kept, size=given.get("size"), cols=given.get("cols"))
@@ -122,6 +126,36 @@ async def job_list(request: Request, site: Site, viewer: Viewer) -> Response:
         if page is None or page.next is None
         else v.url("jobs", **kept, size=given.get("size"), cols=given.get("cols"), after=page.next),
     )
+
+
+def _columns(request: Request, v: View, state: str) -> list[Column]:
+    """Those of the address, which whoever sends it to somebody wants seen; else the browser's."""
+    if named := named_columns(request.query_params.get("cols", "").split(",")):
+        found = named
+    else:
+        found = ColumnChoice.of(request.cookies.get(COOKIE, "")).columns(state)
+    offered = _offered(v)
+    return [column for column in found if column in offered]
+
+
+def _offered(v: View) -> list[Column]:
+    """The columns that this viewer may see."""
+    return [one for one in COLUMNS if one.name != "payload" or "view_payload" in v.may]
+
+
+async def _keep_columns(request: Request, site: Site, viewer: Viewer) -> Response:
+    """Remember what was checked, `keep=columns`, or nothing, and go back to the list."""
+    v = await site.view(request, viewer)
+    given = request.query_params
+    state = given.get("state", "all")
+    choice = ColumnChoice()
+    if given["keep"] == "columns" and state in TITLES:
+        before = ColumnChoice.of(request.cookies.get(COOKIE, ""))
+        choice = before.after(state, given.getlist("col"))
+    fields = {name: value for name, value in given.items() if name not in {"keep", "col", "cols"}}
+    answer = Response(status_code=303, headers={"Location": v.url("jobs", **fields)})
+    remember(request, site, answer, COOKIE, str(choice))
+    return answer
 
 
 def _tabs(v: View, site: Site, state: str, fields: Mapping[str, str]) -> list[Tab]:

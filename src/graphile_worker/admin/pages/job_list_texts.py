@@ -80,6 +80,8 @@ def footer(page: JobPage, given: Mapping[str, str]) -> str:
         matched = f"{words.number(page.matched)} match of " if page.matched is not None else ""
         parts.append(f"{matched}{words.number(page.searched)} searched")
     parts.append(words.span(page.seconds))
+    if page.age is not None:
+        parts.append(f"read {words.ago(page.age)}")
     return " · ".join(parts)
 
 

@@ -13,6 +13,7 @@ from graphile_worker.admin.pages.site import Site, Viewer, lost_since
 from graphile_worker.admin.pages.view import Settings
 from graphile_worker.admin.pages.words import clock
 from graphile_worker.admin.service.samples import Sample
+from graphile_worker.admin.web.mounting import is_wsgi
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.admin_samples import Pulse
 
@@ -70,10 +71,12 @@ def events(allowed: Allowed) -> Callable[[Request, Site, Viewer], Awaitable[Resp
     """`GET /events`; `allowed` says whether who asked may still look."""
 
     async def stream(request: Request, site: Site, _viewer: Viewer) -> Response:
-        if site.streams.full:
+        if site.streams.full or is_wsgi(request.scope):
             return JSONResponse({"error": "too many streams; poll instead"}, 503)
         follower = Follower(site, Settings.of(request.cookies))
-        body = site.streams.follow(follower.news, lambda: moving(site), lambda: allowed(request))
+        body = site.streams.follow(
+            follower.news, lambda: moving(site), lambda: allowed(request), site.announcements
+        )
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
@@ -89,5 +92,6 @@ async def poll(request: Request, site: Site, _viewer: Viewer) -> Response:
         "at": latest.at,
         "lost": latest.lost,
     }
-    headers = {"Cache-Control": "no-store", "X-Stream": "full" if site.streams.full else "free"}
+    has_no_room = site.streams.full or is_wsgi(request.scope)
+    headers = {"Cache-Control": "no-store", "X-Stream": "full" if has_no_room else "free"}
     return JSONResponse(body, headers=headers)

@@ -37,19 +37,29 @@ class ShownPayload:
     """How many values a list has; None when it is none."""
     hidden: int
     is_cut: bool
+    problem: str | None = None
+    """Why it could not be decoded."""
 
 
 def shown_payload(payload: Payload) -> ShownPayload:
-    """Split a payload that is written one value a line."""
+    """Split a payload that is written one value a line; there may be nothing of it to show."""
+    if not payload.text:
+        return ShownPayload(parts=[], items=None, hidden=0, is_cut=False, problem=payload.problem)
     lines = payload.text.split("\n")
     items = _items(lines[1:])
     if payload.text.startswith("["):
         parts = [Part("\n".join(lines))] if len(payload.text) <= FOLDED else _list(items)
-        return ShownPayload(
-            parts=parts, items=len(items), hidden=payload.hidden, is_cut=payload.is_cut
-        )
-    parts = [Part(payload.text)] if len(payload.text) <= FOLDED else _folded(lines, items)
-    return ShownPayload(parts=parts, items=None, hidden=payload.hidden, is_cut=payload.is_cut)
+        count = len(items)
+    else:
+        parts = [Part(payload.text)] if len(payload.text) <= FOLDED else _folded(lines, items)
+        count = None
+    return ShownPayload(
+        parts=parts,
+        items=count,
+        hidden=payload.hidden,
+        is_cut=payload.is_cut,
+        problem=payload.problem,
+    )
 
 
 def _items(lines: Sequence[str]) -> list[str]:

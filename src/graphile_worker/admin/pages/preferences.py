@@ -8,6 +8,7 @@ from starlette.responses import Response
 from graphile_worker.admin.pages.render import render
 from graphile_worker.admin.pages.site import Site, Viewer
 from graphile_worker.admin.pages.view import SETTINGS
+from graphile_worker.admin.web.schemas import STEPS
 
 _YEAR = 31_536_000
 
@@ -19,8 +20,14 @@ async def settings(request: Request, site: Site, viewer: Viewer) -> Response:
     if "save" not in given:
         return render(request, "settings.html", v, title="Settings", live=False)
     answer = Response(status_code=303, headers={"Location": v.url("settings")})
-    path = request.scope.get("root_path", "") + "/"
     for name, choices in SETTINGS.items():
         if (value := given.get(name, "")) in choices:
-            answer.set_cookie(f"gw_{name}", value, max_age=_YEAR, path=path, samesite="lax")
+            remember(request, site, answer, f"gw_{name}", value)
     return answer
+
+
+def remember(request: Request, site: Site, answer: Response, name: str, value: str) -> None:
+    """Let the browser that asks keep a choice, for the pages of all schemas, for a year."""
+    root = request.scope.get("root_path", "")
+    home = root if site.schema == site.schemas[0] else root.rsplit("/", STEPS)[0]
+    answer.set_cookie(name, value, max_age=_YEAR, path=home + "/", samesite="lax")

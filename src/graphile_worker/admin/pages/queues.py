@@ -70,8 +70,8 @@ async def queue(request: Request, site: Site, viewer: Viewer) -> Response:
         row = next((row for row in figures.queues if row.queue == name), None)
         if row is None:
             return not_there(request, v, f"No queue {name[:128]!r} is known in this schema.")
-        holder = await site.reading.queue_holder(name)
-        page = await site.reading.jobs(filter_of(queue=name, state="waiting"), limit=_NEXT)
+        holder = await site.reading.jobs.queue_holder(name)
+        page = await site.reading.jobs.find(filter_of(queue=name, state="waiting"), limit=_NEXT)
     except DatabaseError as error:
         return trouble(request, v, error)
     return render(

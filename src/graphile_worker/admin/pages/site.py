@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from starlette.requests import Request
 
+from graphile_worker.admin.extensions.extensions import Extensions
+from graphile_worker.admin.live.announcements import Announcements
 from graphile_worker.admin.live.counters import Counters
 from graphile_worker.admin.live.stream import Streams
 from graphile_worker.admin.pages.attention import Attention, Known, attention
+from graphile_worker.admin.pages.places import base_of, schema_links
 from graphile_worker.admin.pages.view import Settings, View
 from graphile_worker.admin.service.audit import Audit
 from graphile_worker.admin.service.changing import Changing
-from graphile_worker.admin.service.crons import CronEntry
-from graphile_worker.admin.service.failures import Failures
 from graphile_worker.admin.service.figures import Figures
-from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.reading import Reading
 from graphile_worker.admin.service.samples import Sample, Sampled
-from graphile_worker.client.operations.history import HistoryStatus, TaskWork
+from graphile_worker.admin.web.mounting import is_wsgi
+from graphile_worker.admin.web.schemas import STEPS
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.admin_samples import Pulse
 
@@ -47,24 +47,24 @@ class Viewer(Protocol):
 
 
 class Samples:
-    """Readings that all viewers of the overview share; each rests twenty times what it took."""
+    """Readings that all viewers share; together they take a twentieth of a connection."""
 
     def __init__(self, reading: Reading) -> None:
         self.figures = reading.figures
         self.pulse = reading.pulse
-        self.failures: Sampled[Failures] = Sampled(reading.failures, every=30.0)
-        self.load: Sampled[list[int]] = Sampled(reading.forward_load, every=60.0)
-        self.crons: Sampled[list[CronEntry]] = Sampled(reading.crons, every=60.0)
-        self.work: Sampled[list[TaskWork]] = Sampled(reading.past.tasks, every=60.0)
-        self.kept: Sampled[HistoryStatus | None] = Sampled(reading.past.status, every=300.0)
-        self.health: Sampled[Health] = Sampled(reading.health, every=300.0)
+        self.failures = reading.kinds
+        self._budget = budget = reading.budget
+        self.load = Sampled(reading.forward_load, every=60.0, budget=budget)
+        self.crons = Sampled(reading.crons, every=60.0, budget=budget)
+        self.work = Sampled(reading.past.tasks, every=60.0, budget=budget)
+        self.kept = Sampled(reading.past.status, every=300.0, budget=budget)
+        self.health = Sampled(reading.health, every=300.0, budget=budget)
         self.counters = Counters()
 
     @property
     def busy(self) -> float:
         """The share of one connection that the samples take while somebody looks."""
-        every: list[Sampled[Any]] = [self.figures, self.pulse, *self.shared]
-        return sum(one.last.seconds / one.period for one in every if one.last is not None)
+        return self._budget.busy
 
     async def pulse_now(self) -> Sample[Pulse]:
         """The newest pulse, which is remembered for the charts."""
@@ -94,7 +94,9 @@ class Site:
         changing: acts; None where everything is read-only.
         audit: told of secrets that were looked at.
         schema: its name.
+        schemas: all that are served, itself included; the first is at the root.
         environment: shown in the bar, red where it says `production`; empty shows nothing.
+        extensions: what the host adds.
         streams: of events, to the pages that are open.
     """
 
@@ -102,12 +104,22 @@ class Site:
     changing: Changing | None
     audit: Audit
     schema: str
+    schemas: tuple[str, ...]
     environment: str = ""
+    extensions: Extensions = field(default_factory=Extensions)
     streams: Streams = field(default_factory=Streams)
     samples: Samples = field(init=False)
+    announcements: Announcements = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", Samples(self.reading))
+        heard = Announcements(self.reading.database, self.reading.pulse)
+        object.__setattr__(self, "announcements", heard)
+
+    async def aclose(self) -> None:
+        """Stop what is under way."""
+        await self.announcements.aclose()
+        await self.samples.aclose()
 
     async def view(self, request: Request, viewer: Viewer) -> View:
         """The view of this request; where the database is away, it says so."""
@@ -118,8 +130,10 @@ class Site:
             lost = lost_since(pulse) or lost_since(figures)
         except DatabaseError as error:
             lost = f"The database cannot be read: {error}"
+        base = base_of(request)
+        home = base if self.schema == self.schemas[0] else base + "../" * STEPS
         return View(
-            base=base_of(request),
+            base=base,
             schema=self.schema,
             environment=self.environment,
             now=self.now(),
@@ -130,6 +144,10 @@ class Site:
             read_only=self.changing is None,
             lost=lost,
             counts=rail_counts(last(self.samples.figures)),
+            links=self.extensions.nav_links,
+            home=home,
+            polls=is_wsgi(request.scope),
+            schemas=schema_links(request, home, self.schemas, self.schema),
         )
 
     def now(self) -> datetime:
@@ -169,18 +187,6 @@ def lost_since(sample: Sample[Any]) -> str | None:
         return None
     age = f"what you see is {int(sample.age)} s old"
     return f"Lost the database; {age}. Trying again. ({sample.error})"
-
-
-def base_of(request: Request) -> str:
-    """The way from the page that is asked for up to the root of the application.
-
-    Addresses are relative, so that they hold under any prefix, known or not. A `/` within a name
-    is encoded and no step, which only the raw path tells.
-    """
-    root = request.scope.get("root_path", "")
-    raw = (request.scope.get("raw_path") or request.scope["path"].encode()).decode("latin-1")
-    steps = raw.count("/") - (root.count("/") if raw.startswith(quote(root)) else 0)
-    return "../" * (steps - 1) or "./"
 
 
 def rail_counts(figures: Figures | None) -> Mapping[str, tuple[int | None, bool]]:

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from graphile_worker.admin.extensions.nav_links import NavLink
 from graphile_worker.admin.pages import words
 from graphile_worker.admin.pages.assets import assets
+from graphile_worker.admin.pages.places import SchemaLink
 from graphile_worker.admin.pages.texts import MARKS, SCREENS, SCRIPT_TEXTS, SHORTCUTS
 from graphile_worker.jobs.fine_state import FineState
 
@@ -82,6 +84,15 @@ class View:
     counts: Mapping[str, tuple[int | None, bool]] = field(default_factory=dict[str, Any])
     """Numbers of the rail: name of the screen to (number, whether it is bad news)."""
 
+    home: str = ""
+    """The way to the root of the whole application, which is that of its first schema."""
+    schemas: Sequence[SchemaLink] = ()
+    """The same place in each schema; empty where there is only one."""
+    polls: bool = False
+    """Whether pages ask again and again, because there are no streams."""
+    links: Sequence[NavLink] = ()
+    """Links of the host's, below the screens."""
+
     texts = SCRIPT_TEXTS
     shortcuts = SHORTCUTS
 
@@ -94,8 +105,11 @@ class View:
         return self.base + steps + (f"?{urlencode(pairs)}" if pairs else "")
 
     def named(self, screen: str, name: str) -> str:
-        """The page of a task or queue: its name is a step of the address where it can be one."""
-        if name in {"", ".", ".."} or not name.isprintable():
+        """The page of a task or queue: its name is a step of the address where it can be one.
+
+        A slash could be one, encoded; but WSGI and many a proxy hand it on as it is.
+        """
+        if name in {"", ".", ".."} or "/" in name or not name.isprintable():
             return self.url(screen) + "?" + urlencode({"name": name})
         return self.url(screen, name)
 
@@ -119,6 +133,24 @@ class View:
             else Markup('<span class="{}">{}</span>').format(
                 "n bad" if bad and count else "n", words.number(count)
             ),
+        )
+
+    def host_links(self) -> Markup:
+        """The links of the host's, as entries of the navigation."""
+        return Markup("").join(
+            Markup('<li><a href="{}" rel="noreferrer"><span>{}</span></a></li>').format(
+                link.address, link.label
+            )
+            for link in self.links
+        )
+
+    def schema_entries(self) -> Markup:
+        """The schemas, as links to the same place in each."""
+        return Markup("").join(
+            Markup('<li><a class="mono" href="{}"{}>{}</a></li>').format(
+                link.address, Markup(' aria-current="true"') if link.is_current else "", link.name
+            )
+            for link in self.schemas
         )
 
     def choices(self, options: Sequence[tuple[str, str]], chosen: str | None) -> Markup:

@@ -16,7 +16,15 @@ from graphile_worker.errors import ConfigurationError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.spec import SMALLINT, RunAt
-from graphile_worker.queries.admin_jobs import Lock, Workers, job_rows, locks_of, wake_workers
+from graphile_worker.queries.admin_jobs import (
+    Lock,
+    Workers,
+    job_rows,
+    locks_of,
+    take_free,
+    wake_workers,
+)
+from graphile_worker.queries.manage_jobs import existing_jobs
 
 _NOW = timedelta(0)
 _MOST = SMALLINT.stop - 1
@@ -135,6 +143,23 @@ def carry_out(setup: Setup, act: Act, ids: list[int]) -> Operation[Outcome]:
         missing=changed.missing,
     )
     return Outcome(report=report, jobs=changed.changed)
+
+
+def carry_out_on_free(setup: Setup, act: Act, ids: list[int]) -> Operation[Outcome]:
+    """The same, but for jobs that other transactions hold: they are skipped, not waited for."""
+    free = yield from ask(take_free(setup.schema, list(filter(changing.is_storable, ids))))
+    outcome = yield from carry_out(setup, act, free)
+    others = sorted(set(ids).difference(free), reverse=True)
+    there = yield from ask(existing_jobs(setup.schema, list(filter(changing.is_storable, others))))
+    report = outcome.report
+    report.requested = len(set(ids))
+    report.missing += [job_id for job_id in others if job_id not in there]
+    report.skipped += [
+        Skipped(id=job_id, reason="another transaction held it", locked_by=None, locked_at=None)
+        for job_id in others
+        if job_id in there
+    ]
+    return outcome
 
 
 def _change(setup: Setup, act: Act, ids: list[int]) -> Operation[ChangedJobs]:

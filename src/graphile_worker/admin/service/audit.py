@@ -39,6 +39,7 @@ class Audit:
     Args:
         on_action: told too, after it was done; what it raises is logged.
         table: where entries are kept, too; None: nowhere.
+        schema: in which things are done.
         writes: False only reads the table: nothing may be written.
     """
 
@@ -47,10 +48,12 @@ class Audit:
         on_action: OnAction | None = None,
         table: AuditTable | None = None,
         *,
+        schema: str = "",
         writes: bool = True,
     ) -> None:
         self._on_action = on_action
         self._table = table
+        self._schema = schema
         self._writes = writes
         self._recent: deque[AuditEntry] = deque(maxlen=KEPT)
 
@@ -80,7 +83,12 @@ class Audit:
     ) -> None:
         """Tell that somebody did something. It was done, so nothing is raised here."""
         entry = AuditEntry(
-            at=datetime.now(UTC), actor=actor, action=action, target=target, result=result or {}
+            at=datetime.now(UTC),
+            schema=self._schema,
+            actor=actor,
+            action=action,
+            target=target,
+            result=result or {},
         )
         self._recent.append(entry)
         logger.info(

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from graphile_worker.admin.service.actions import Act, Outcome, Report, carry_out
+from graphile_worker.admin.service.actions import Act, Outcome, Report, carry_out, carry_out_on_free
 from graphile_worker.admin.service.audit import Audit
 from graphile_worker.admin.service.bulk import CHUNK, BulkOperation, BulkOperations
 from graphile_worker.admin.service.filters import JobFilter
@@ -22,14 +22,19 @@ from graphile_worker.client.operations.pausing import ResumedQueue
 from graphile_worker.client.setup import Setup
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.cron.crontab import CronJobKeyMode, Crontab
-from graphile_worker.database.operation import perform
-from graphile_worker.errors import ConfigurationError
+from graphile_worker.database.operation import Operation, perform
+from graphile_worker.errors import ConfigurationError, DatabaseError
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.jobs.spec import JobKeyMode, JobSpec
 from graphile_worker.queries.pauses import Pause, PausedQueue
 from graphile_worker.recovery.sweep import SweepResult
+
+T = TypeVar("T")
+
+_HELD: Final = frozenset({"55P03", "40P01"})
+"""Lock timeout, deadlock: another transaction has what this one needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,7 @@ class Changing:
                 f"at most {CHUNK:,} jobs at once, got {len(ids):,}; use an operation for more"
             )
         done = await self._carry_out(act, list(dict.fromkeys(ids)))
+        self._reading.changed()
         await self._audit.tell(actor, act.action.value, {"ids": list(ids)}, _numbers(done.report))
         return done
 
@@ -111,8 +117,8 @@ class Changing:
             ConfigurationError: too many operations are under way.
         """
         if newest_id is None:
-            newest_id = await self._reading.newest_id()
-        count = await self._reading.count(wanted)
+            newest_id = await self._reading.jobs.newest_id()
+        count = await self._reading.jobs.count(wanted)
         fixed = dataclasses.replace(
             wanted, wanted=dataclasses.replace(wanted.wanted, newest_id=newest_id or 0)
         )
@@ -122,7 +128,7 @@ class Changing:
             fields=wanted.fields,
             newest_id=newest_id,
             total=count.jobs if count.is_exact else None,
-            chunks=lambda: self._reading.walk(fixed, chunk=CHUNK),
+            chunks=lambda: self._reading.jobs.walk(fixed, chunk=CHUNK),
             do=lambda ids: self._reported(act, ids),
             ended=self._ended,
         )
@@ -227,6 +233,7 @@ class Changing:
             )
         async with self._sessions.changing() as connection:
             await perform(connection, force_unlock(self._setup, ids))
+        self._reading.changed()
         await self._audit.tell(actor, "unlock", {"workers": ids})
 
     async def sweep(
@@ -241,6 +248,7 @@ class Changing:
         utils = await self._utils()
         result = await utils.sweep_stale_workers(threshold, delay, dry_run=dry_run)
         if not dry_run:
+            self._reading.changed()
             told = {"workers": result.worker_ids, "recovered": result.recovered_count}
             await self._audit.tell(actor, "sweep", {}, told)
         return result
@@ -250,6 +258,7 @@ class Changing:
         wanted = list(tasks)
         utils = await self._utils()
         done = await utils.cleanup(wanted)
+        self._reading.changed()
         deleted = {task.value: rows for task, rows in done.items()}
         await self._audit.tell(
             actor, "cleanup", {"tasks": [task.value for task in wanted]}, deleted
@@ -271,10 +280,20 @@ class Changing:
         return (await self._carry_out(act, ids)).report
 
     async def _carry_out(self, act: Act, ids: list[int]) -> Outcome:
+        """Wait for who holds one of the jobs, for a second; then do it to the others."""
+        try:
+            return await self._perform(carry_out(self._setup, act, ids))
+        except DatabaseError as error:
+            if error.sqlstate not in _HELD:
+                raise
+        return await self._perform(carry_out_on_free(self._setup, act, ids))
+
+    async def _perform(self, operation: Operation[T]) -> T:
         async with self._sessions.changing() as connection:
-            return await perform(connection, carry_out(self._setup, act, ids))
+            return await perform(connection, operation)
 
     async def _ended(self, operation: BulkOperation) -> None:
+        self._reading.changed()
         target = {"operation": operation.id, "filter": operation.filter}
         result = {
             "state": operation.state,

@@ -49,14 +49,16 @@ class Failures:
     """Whether these were all of them."""
 
 
-def show_failures(groups: Iterable[FailureGroup], redactor: Redactor, *, scope: int) -> Failures:
-    """The groups as they may be shown."""
+def show_failures(
+    groups: Iterable[FailureGroup], redactor: Redactor, *, scope: int, are_all: bool
+) -> Failures:
+    """The groups as they may be shown; `are_all`: no job was left out but by the scope."""
     found = list(groups)
     searched = found[0].searched if found else 0
     return Failures(
         kinds=[_kind(group, redactor) for group in found],
         searched=searched,
-        is_complete=searched < scope,
+        is_complete=are_all and searched < scope,
     )
 
 

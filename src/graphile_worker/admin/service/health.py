@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from graphile_worker.doctor.finding import Finding
 from graphile_worker.migrations.catalog import LATEST
 from graphile_worker.migrations.state import SchemaState
 from graphile_worker.queries.admin_health import ServerState, TableSize
@@ -26,11 +27,8 @@ class Health:
     checked_at: datetime
     local_clock: datetime
     """This process's, read together with the server's."""
-
-    @property
-    def clock_skew(self) -> float:
-        """Seconds by which this process's clock is ahead of the server's."""
-        return (self.local_clock - self.server.clock).total_seconds()
+    checks: list[Finding] = field(default_factory=list[Finding])
+    """What `doctor` finds; empty where nobody asked for it."""
 
     @property
     def migrations_pending(self) -> bool:

@@ -6,9 +6,13 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from graphile_worker.admin.service.redaction import Redactor
-from graphile_worker.queries.admin_jobs import JobRow
+from graphile_worker.errors import ConfigurationError
+from graphile_worker.queries.admin_jobs import Found, JobRow, Place
+
+MOST_ROWS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,8 @@ class JobPage:
     seconds: float
     """What the search took."""
     at: datetime
+    age: float | None = None
+    """Seconds for which the list may lack who came into it; None where it lacks nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,24 @@ class Preview:
     sample: list[JobRow]
     """Some of them."""
     at: datetime
+
+
+def checked_limit(limit: int) -> int:
+    """How many rows a page may have.
+
+    Raises:
+        ConfigurationError: none, or more than 200.
+    """
+    if not 1 <= limit <= MOST_ROWS:
+        raise ConfigurationError(f"limit must be between 1 and {MOST_ROWS}, got {limit}")
+    return limit
+
+
+def next_place(found: Found, limit: int, scope: int) -> Place | None:
+    """Where the next page begins: after the last row, or where the search was broken off."""
+    if found.matched > limit:
+        return found.places[-1]
+    return found.last if found.searched >= scope else None
 
 
 def shown_rows(rows: Iterable[JobRow], redactor: Redactor, *, chars: int | None) -> list[JobRow]:

@@ -3,53 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from graphile_worker.admin.service.crons import CronEntry, cron_entries
-from graphile_worker.admin.service.cursor import read_cursor, write_cursor
+from graphile_worker.admin.service.cron_reading import read_crons
+from graphile_worker.admin.service.crons import CronEntry
+from graphile_worker.admin.service.decoding import Decoding
+from graphile_worker.admin.service.examination import examination
 from graphile_worker.admin.service.failures import Failures, show_failures
-from graphile_worker.admin.service.figures import Figures
-from graphile_worker.admin.service.filters import SCOPES, JobFilter
 from graphile_worker.admin.service.health import Health
-from graphile_worker.admin.service.job_details import JobDetails, Payload, details_of
-from graphile_worker.admin.service.job_page import (
-    Count,
-    JobPage,
-    Preview,
-    shown_rows,
-    without_big_payload,
-)
+from graphile_worker.admin.service.job_reading import JobReading
 from graphile_worker.admin.service.past import Past
 from graphile_worker.admin.service.redaction import Redactor
-from graphile_worker.admin.service.samples import Sampled
+from graphile_worker.admin.service.samples import Budget, Sampled
 from graphile_worker.admin.service.sampling import read_figures, read_pulse
 from graphile_worker.admin.service.sessions import LONG_SECONDS, PAGE_SECONDS, Sessions
 from graphile_worker.admin.service.suggestions import suggestions
+from graphile_worker.admin.service.tried_jobs import TriedJobs
 from graphile_worker.client.operations import pausing
 from graphile_worker.client.operations.pausing import Paused
 from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
+from graphile_worker.database.executor import Database
 from graphile_worker.database.operation import perform
-from graphile_worker.errors import ConfigurationError
-from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.migrations.state import read_state
-from graphile_worker.queries import admin_jobs, admin_samples, cron
+from graphile_worker.queries import admin_samples, cron
 from graphile_worker.queries.admin_health import server_state, table_sizes
-from graphile_worker.queries.admin_jobs import JobRow, Place, find_jobs, job_rows
-from graphile_worker.queries.admin_samples import Holder, Pulse
 
-MOST_ROWS = 200
 FAILURES = 10_000
 """Jobs with an error that are looked at for kinds of failures, by default."""
-_DETAIL_CHARS = 65_536
-_PREVIEW_CHARS = 200
-_SAMPLES = 3
-"""Jobs that a preview shows."""
-_EXPORT_CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +43,14 @@ class ReadingOptions:
     Attributes:
         redactor: takes secrets out of payloads and errors.
         crontabs: entries to show beside those that workers have made known.
+        decoding: makes payloads readable, before secrets are taken out.
+        only_reads: whether nobody changes anything here.
     """
 
     redactor: Redactor
     crontabs: Sequence[Crontab] = ()
+    decoding: Decoding = field(default_factory=Decoding)
+    only_reads: bool = False
 
 
 class Reading:
@@ -70,6 +58,14 @@ class Reading:
 
     Used on one event loop; any number of calls may be under way. All of them raise `DatabaseError`,
     with SQLSTATE 57014 where a statement took too long.
+
+    Attributes:
+        jobs: looks at jobs.
+        past: at what history keeps.
+        tried: knows the jobs that no index finds.
+        budget: of all readings that viewers share.
+        figures, pulse, kinds, findings: such readings: of the whole queue, of what moves, of the
+            kinds of failures, of what `doctor` checks.
     """
 
     def __init__(self, sessions: Sessions, options: ReadingOptions) -> None:
@@ -77,217 +73,44 @@ class Reading:
         self._schema = sessions.schema
         self._options = options
         self.past = Past(sessions, options.redactor)
-        self.figures: Sampled[Figures] = Sampled(partial(read_figures, sessions), every=10.0)
-        self.pulse: Sampled[Pulse] = Sampled(partial(read_pulse, sessions), every=2.0)
+        self.budget = budget = Budget()
+        self.figures = Sampled(partial(read_figures, sessions), every=10.0, budget=budget)
+        self.pulse = Sampled(partial(read_pulse, sessions), every=2.0, budget=budget)
+        self.kinds = Sampled(self.failures, every=30.0, budget=budget)
+        self.tried = TriedJobs(sessions, self.figures, budget)
+        self.jobs = JobReading(
+            sessions,
+            self.figures,
+            self.tried,
+            redactor=options.redactor,
+            decoding=options.decoding,
+        )
+        examine = partial(examination, sessions, only_reads=options.only_reads)
+        self.findings = Sampled(examine, every=60.0, budget=budget)
+
+    async def database(self) -> Database:
+        """The database itself, for who listens on a connection of its own."""
+        return await self._sessions.database()
 
     @property
     def redactor(self) -> Redactor:
         """What takes secrets out."""
         return self._options.redactor
 
+    @property
+    def decoding(self) -> Decoding:
+        """What makes payloads readable."""
+        return self._options.decoding
+
     async def aclose(self) -> None:
         """Stop what is under way."""
-        await asyncio.gather(self.figures.aclose(), self.pulse.aclose())
+        every = (self.figures, self.pulse, self.kinds, self.tried.sample, self.findings)
+        await asyncio.gather(*(sampled.aclose() for sampled in every))
 
-    # -- jobs ------------------------------------------------------------------------------------
-
-    async def jobs(
-        self,
-        wanted: JobFilter,
-        *,
-        limit: int = 50,
-        after: str | None = None,
-        payloads: bool = False,
-        reveal: bool = False,
-    ) -> JobPage:
-        """A page of jobs.
-
-        Args:
-            wanted: which ones.
-            limit: at most so many, up to 200.
-            after: the `next` of the page before.
-            payloads: whether to show the beginnings of payloads.
-            reveal: whether to show secrets too.
-
-        Raises:
-            ConfigurationError: the limit or the place is none.
-        """
-        limit = checked_limit(limit)
-        place = read_cursor(after)
-        workers = (await self.figures.get()).value.workers
-        seconds = LONG_SECONDS if wanted.scope > SCOPES[0] else PAGE_SECONDS
-        began = asyncio.get_running_loop().time()
-        async with self._sessions.reading(seconds) as connection:
-            scope = wanted.scope if wanted.is_searching else limit + 1
-            found = await connection.run(
-                find_jobs(
-                    self._schema,
-                    wanted.order,
-                    wanted.wanted,
-                    workers,
-                    limit=limit,
-                    scope=scope,
-                    after=place,
-                )
-            )
-            rows = await connection.run(
-                job_rows(
-                    self._schema,
-                    [place.id for place in found.places],
-                    workers,
-                    payload_chars=_PREVIEW_CHARS * 10 if payloads else 0,
-                )
-            )
-        more = _next_place(found, limit, scope)
-        return JobPage(
-            rows=shown_rows(rows, self._shower(reveal=reveal), chars=_PREVIEW_CHARS),
-            next=write_cursor(more),
-            searched=found.searched if wanted.is_searching else None,
-            matched=found.matched if wanted.is_searching else None,
-            is_complete=more is None and place is None,
-            seconds=asyncio.get_running_loop().time() - began,
-            at=rows[0].as_of if rows else datetime.now(UTC),
-        )
-
-    async def count(self, wanted: JobFilter) -> Count:
-        """How many jobs match: exactly by the last sample, or of those that were searched."""
-        sample = await self.figures.get()
-        if wanted.is_counted:
-            sums = sample.value.counts_of(task=wanted.wanted.task, queue=wanted.wanted.queue)
-            return Count(sums.of(wanted.wanted.state), is_exact=True, at=sample.at)
-        statement = find_jobs(
-            self._schema,
-            wanted.order,
-            wanted.wanted,
-            sample.value.workers,
-            limit=0,
-            scope=wanted.scope,
-        )
-        found = await self._sessions.read(statement, LONG_SECONDS)
-        is_exact = found.searched < wanted.scope
-        return Count(found.matched, is_exact=is_exact, at=datetime.now(UTC))
-
-    async def preview(self, wanted: JobFilter) -> Preview:
-        """What an action on all jobs of a filter would touch."""
-        newest = await self.newest_id()
-        count = await self.count(wanted)
-        page = await self.jobs(wanted, limit=_SAMPLES)
-        return Preview(
-            jobs=max(count.jobs, len(page.rows)),
-            is_exact=count.is_exact,
-            newest_id=newest,
-            sample=page.rows,
-            at=datetime.now(UTC),
-        )
-
-    async def paused(self) -> Paused:
-        """What is paused: queues, tasks, cron entries, everything."""
-        async with self._sessions.reading() as connection:
-            return await perform(connection, pausing.paused(Setup(schema=self._schema)))
-
-    async def job(self, job_id: int, *, reveal: bool = False) -> JobDetails | None:
-        """One job with all that is known of it; None when it is not in the table."""
-        workers = (await self.figures.get()).value.workers
-        async with self._sessions.reading() as connection:
-            rows = await connection.run(
-                job_rows(
-                    self._schema,
-                    [job_id],
-                    workers,
-                    payload_chars=4 * _DETAIL_CHARS,
-                    biggest_payload=2**31 - 1,
-                    error_chars=_DETAIL_CHARS,
-                )
-            )
-            if not rows:
-                return None
-            row, holder = rows[0], None
-            if row.state is FineState.BLOCKED and row.queue is not None:
-                holder = await connection.run(admin_samples.queue_holder(self._schema, row.queue))
-        return await asyncio.to_thread(
-            details_of, row, holder, self._shower(reveal=reveal), chars=_DETAIL_CHARS
-        )
-
-    async def rows(self, ids: Sequence[int], *, payloads: bool = False) -> list[JobRow]:
-        """Jobs by their ids, in that order; those that are gone are left out."""
-        workers = (await self.figures.get()).value.workers
-        chars = _DETAIL_CHARS if payloads else 0
-        rows = await self._sessions.read(job_rows(self._schema, ids, workers, payload_chars=chars))
-        whole = [without_big_payload(row, _DETAIL_CHARS) for row in rows]
-        return shown_rows(whole, self._options.redactor, chars=None)
-
-    async def payload(self, job_id: int, *, reveal: bool = False) -> Payload | None:
-        """The whole payload of a job, up to 64 million characters, as it is stored."""
-        statement = admin_jobs.payload_text(self._schema, job_id, 64_000_000)
-        found = await self._sessions.read(statement, LONG_SECONDS)
-        if found is None:
-            return None
-        text, length = found
-        shown = await asyncio.to_thread(self._shower(reveal=reveal).json, text)
-        return Payload(text=shown.text, hidden=shown.hidden, is_cut=len(text) < length)
-
-    async def export(
-        self, wanted: JobFilter, *, most: int = 1_000_000, reveal: bool = False
-    ) -> AsyncGenerator[list[JobRow]]:
-        """All jobs that match, the newest first, in chunks; payloads up to 64 KB are whole.
-
-        Each chunk is a transaction of its own, so that it holds nothing up however slowly it is
-        read. Jobs that are added meanwhile are not in it.
-
-        Args:
-            wanted: which ones.
-            most: end after so many.
-            reveal: whether to show secrets too.
-        """
-        workers = (await self.figures.get()).value.workers
-        shower = self._shower(reveal=reveal)
-        async with aclosing(self.walk(wanted, chunk=_EXPORT_CHUNK)) as chunks:
-            async for ids in chunks:
-                statement = job_rows(
-                    self._schema,
-                    ids[:most],
-                    workers,
-                    payload_chars=65_536,
-                    error_chars=_DETAIL_CHARS,
-                )
-                rows = await self._sessions.read(statement, LONG_SECONDS)
-                whole = [without_big_payload(row, _DETAIL_CHARS) for row in rows]
-                yield await asyncio.to_thread(shown_rows, whole, shower, chars=None)
-                most -= len(ids)
-                if most <= 0:
-                    return
-
-    async def walk(self, wanted: JobFilter, *, chunk: int) -> AsyncGenerator[list[int]]:
-        """The ids of all jobs that match, the newest first, however many have to be searched.
-
-        Args:
-            wanted: which ones.
-            chunk: at most so many at once; empty lists come too, while nothing is found.
-        """
-        workers = (await self.figures.get()).value.workers
-        scope = SCOPES[0] if wanted.is_searching else chunk + 1
-        place: Place | None = None
-        while True:
-            statement = find_jobs(
-                self._schema,
-                admin_jobs.Order.NEWEST,
-                wanted.wanted,
-                workers,
-                limit=chunk,
-                scope=scope,
-                after=place,
-            )
-            found = await self._sessions.read(statement, LONG_SECONDS)
-            yield [place.id for place in found.places]
-            place = _next_place(found, chunk, scope)
-            if place is None:
-                return
-
-    async def newest_id(self) -> int | None:
-        """The id of the newest job; None when there are none."""
-        return await self._sessions.read(admin_jobs.newest_id(self._schema))
-
-    # -- everything else -------------------------------------------------------------------------
+    def changed(self) -> None:
+        """Jobs were changed: whoever looks next is shown that."""
+        self.kinds.expire()
+        self.tried.sample.expire()
 
     async def failures(
         self,
@@ -301,31 +124,34 @@ class Reading:
 
         Args:
             scope: of so many jobs that have an error, the newest.
-            task: only of this task.
+            task: only of this task; of the newest 20,000 of all tasks, unless scope is more.
             limit: at most so many kinds, the most frequent first.
             reveal: whether to show secrets in errors too.
         """
-        statement = admin_samples.failures(self._schema, scope=scope, task=task, limit=limit)
+        among, are_all = await self.tried.with_error(scope)
+        statement = admin_samples.failures(
+            self._schema, scope=scope, task=task, limit=limit, among=among
+        )
         seconds = LONG_SECONDS if scope > FAILURES else PAGE_SECONDS
         found = await self._sessions.read(statement, seconds)
-        return show_failures(found, self._shower(reveal=reveal), scope=scope)
+        return show_failures(
+            found, self.redactor.unless(reveal=reveal), scope=scope, are_all=are_all
+        )
 
     async def forward_load(self, *, seconds: float = 1_800, spans: int = 48) -> list[int]:
         """How many jobs are due in each of the next spans of time."""
         statement = admin_samples.forward_load(self._schema, seconds=seconds, spans=spans)
         return await self._sessions.read(statement)
 
-    async def queue_holder(self, queue: str) -> Holder | None:
-        """The job of a queue that runs."""
-        return await self._sessions.read(admin_samples.queue_holder(self._schema, queue))
+    async def paused(self) -> Paused:
+        """What is paused: queues, tasks, cron entries, everything."""
+        async with self._sessions.reading() as connection:
+            return await perform(connection, pausing.paused(Setup(schema=self._schema)))
 
     async def crons(self) -> list[CronEntry]:
         """Recurring jobs, by identifier."""
         fleet = (await self.figures.get()).value.fleet
-        async with self._sessions.reading() as connection:
-            known = await connection.run(cron.known_crontabs(self._schema))
-            now = await connection.run(cron.now())
-        return cron_entries(self._options.crontabs, known, fleet, now)
+        return await read_crons(self._sessions, self._options.crontabs, fleet)
 
     def crontab(self, identifier: str) -> Crontab | None:
         """An entry that was given here, by its identifier."""
@@ -357,24 +183,3 @@ class Reading:
     async def ready(self) -> None:
         """Make sure that the database answers and has the schema."""
         await self._sessions.read(cron.now())
-
-    def _shower(self, *, reveal: bool) -> Redactor:
-        return Redactor(enabled=False) if reveal else self._options.redactor
-
-
-def checked_limit(limit: int) -> int:
-    """How many rows a page may have.
-
-    Raises:
-        ConfigurationError: none, or more than 200.
-    """
-    if not 1 <= limit <= MOST_ROWS:
-        raise ConfigurationError(f"limit must be between 1 and {MOST_ROWS}, got {limit}")
-    return limit
-
-
-def _next_place(found: admin_jobs.Found, limit: int, scope: int) -> Place | None:
-    """Where the next page begins: after the last row, or where the search was broken off."""
-    if found.matched > limit:
-        return found.places[-1]
-    return found.last if found.searched >= scope else None

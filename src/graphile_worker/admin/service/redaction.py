@@ -75,6 +75,15 @@ class Redactor:
             r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&)\]}"']+)"""
         )
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether nothing is taken out."""
+        return not self._enabled
+
+    def unless(self, *, reveal: bool) -> Redactor:
+        """This one, or, for who may see secrets and wants to, one that shows everything."""
+        return Redactor(enabled=False) if reveal else self
+
     def is_secret(self, key: str) -> bool:
         """Whether the value of this key is not for everybody."""
         if not self._enabled:

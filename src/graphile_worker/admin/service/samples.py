@@ -7,15 +7,19 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from graphile_worker.errors import DatabaseError
 
 T = TypeVar("T")
 
 DUTY: Final = 40
-"""A sample is kept for at least so many times what it took. One alone takes 2.5 % of a connection
-at most, and those of an open page together stay below 5 %: only one reads the whole table."""
+"""A sample is kept for at least so many times what it took: one alone takes 2.5 % of a connection
+at most."""
+SHARE: Final = 0.045
+"""What all of them take together, of one connection: a twentieth, with what ending late costs."""
+_WATCHED: Final = 4
+"""Periods after which nobody is thought to look at a sample any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,31 @@ class Sample(Generic[T]):
         return (datetime.now(UTC) - self.at).total_seconds()
 
 
+class Budget:
+    """What samples may take of a connection, all together."""
+
+    def __init__(self) -> None:
+        self._samples: list[Sampled[Any]] = []
+        self.stretch = 1.0
+        """By how much all of them are good for longer than each for itself would be."""
+        self.seconds = 0.0
+        """What all of them took so far."""
+
+    @property
+    def busy(self) -> float:
+        """The part of a connection that they take, by what each took last."""
+        return sum(one.share for one in self._samples) / self.stretch
+
+    def add(self, sampled: Sampled[Any]) -> None:
+        """One more shares it."""
+        self._samples.append(sampled)
+
+    def took(self, seconds: float) -> None:
+        """One of them was taken: see what they come to."""
+        self.seconds += seconds
+        self.stretch = max(1.0, sum(one.share for one in self._samples) / SHARE)
+
+
 class Sampled(Generic[T]):
     """Takes a sample when somebody asks and the last one is old; one at a time, shared by all.
 
@@ -51,10 +80,16 @@ class Sampled(Generic[T]):
         take: takes a sample.
         every: seconds for which a sample is good, or longer where taking it took long.
         too_old: seconds after which nobody is given the old one while waiting for the new one.
+        budget: shared with others: while they take too much together, all are good for longer.
     """
 
     def __init__(
-        self, take: Callable[[], Awaitable[T]], *, every: float, too_old: float = 60.0
+        self,
+        take: Callable[[], Awaitable[T]],
+        *,
+        every: float,
+        too_old: float = 60.0,
+        budget: Budget | None = None,
     ) -> None:
         self._take = take
         self._every = every
@@ -63,6 +98,10 @@ class Sampled(Generic[T]):
         self._taken = 0.0
         self._period = every
         self._taking: asyncio.Task[Sample[T]] | None = None
+        self._wanted_turn = self._last_turn = self._taking_turn = 0
+        """How often it had expired: now, when the last was begun, when the next was."""
+        self._budget = Budget() if budget is None else budget
+        self._budget.add(self)
 
     @property
     def last(self) -> Sample[T] | None:
@@ -72,7 +111,22 @@ class Sampled(Generic[T]):
     @property
     def period(self) -> float:
         """Seconds for which the last sample is good."""
-        return self._period
+        return self._period * self._budget.stretch
+
+    @property
+    def share(self) -> float:
+        """The part of a connection that it would take for itself; 0 while nobody looks."""
+        if self._last is None or time.monotonic() - self._taken > _WATCHED * self.period:
+            return 0.0
+        return self._last.seconds / self._period
+
+    @property
+    def rest(self) -> float:
+        """Seconds for which it has to rest yet for what it took, however new it ought to be."""
+        last = self._last
+        return (
+            0.0 if last is None else max(0.0, self._budget.stretch * DUTY * last.seconds - last.age)
+        )
 
     async def get(self, *, fresh: bool = False) -> Sample[T]:
         """The sample as it stands.
@@ -86,12 +140,18 @@ class Sampled(Generic[T]):
             DatabaseError: there is none, and none can be had.
         """
         age = time.monotonic() - self._taken
-        if self._last is not None and not fresh and age < self._period:
-            return self._last
-        taking = self._start(anew=fresh)
-        if self._last is not None and not fresh and age < max(self._too_old, 2 * self._period):
-            return self._last
+        last = None if fresh or self._last_turn != self._wanted_turn else self._last
+        period = self.period
+        if last is not None and age < period:
+            return last
+        taking = self._start(anew=fresh or self._taking_turn != self._wanted_turn)
+        if last is not None and age < max(self._too_old, 2 * period):
+            return last
         return await asyncio.shield(taking)
+
+    def expire(self) -> None:
+        """Give nobody a sample that was begun before now: it is known to be wrong."""
+        self._wanted_turn += 1
 
     async def aclose(self) -> None:
         """Stop what is under way."""
@@ -101,26 +161,29 @@ class Sampled(Generic[T]):
 
     def _start(self, *, anew: bool) -> asyncio.Task[Sample[T]]:
         if self._taking is None or self._taking.done() or anew:
-            self._taking = asyncio.get_running_loop().create_task(self._sample())
+            self._taking_turn = self._wanted_turn
+            self._taking = asyncio.get_running_loop().create_task(self._sample(self._wanted_turn))
             self._taking.add_done_callback(_look_at)
         return self._taking
 
-    async def _sample(self) -> Sample[T]:
+    async def _sample(self, turn: int) -> Sample[T]:
         began = time.monotonic()
         try:
             value = await self._take()
         except DatabaseError as error:
-            self._paced(began)
+            self._paced(began, turn)
             if self._last is None:
                 raise
             last = self._last
             self._last = Sample(last.value, last.at, last.seconds, str(error))
             return self._last
-        self._paced(began)
+        self._paced(began, turn)
         self._last = Sample(value, datetime.now(UTC), self._taken - began)
+        self._budget.took(self._last.seconds)
         return self._last
 
-    def _paced(self, began: float) -> None:
+    def _paced(self, began: float, turn: int) -> None:
+        self._last_turn = turn
         self._taken = time.monotonic()
         self._period = max(self._every, DUTY * (self._taken - began))
 

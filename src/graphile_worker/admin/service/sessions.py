@@ -55,6 +55,23 @@ class Sessions:
         return self._database
 
     @asynccontextmanager
+    async def unchecked(self) -> AsyncGenerator[Database]:
+        """The database, whatever is wrong with its schema.
+
+        Raises:
+            DatabaseError: it cannot be reached.
+        """
+        if self._database is not None:
+            yield self._database
+            return
+        database = await self._opener()
+        try:
+            yield database
+        finally:
+            if self._owned:
+                await database.aclose()
+
+    @asynccontextmanager
     async def reading(self, seconds: float = PAGE_SECONDS) -> AsyncGenerator[Connection]:
         """A transaction in which PostgreSQL refuses every change.
 

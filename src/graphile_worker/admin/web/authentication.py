@@ -25,7 +25,7 @@ class Authenticator(Protocol):
     """A way to find out that comes along: a callable that knows what it is called."""
 
     mode: str
-    """`Basic`, `Bearer`, `Header` or `None`."""
+    """`Basic`, `Bearer`, `Header`, `Proxy-Header` or `None`."""
     challenge: str | None
     """What `WWW-Authenticate` says to nobody."""
 
@@ -132,15 +132,8 @@ def header_auth(
     Raises:
         ConfigurationError: the token is empty, or no header can have this name.
     """
-    if (
-        not header_name.isascii()
-        or not header_name.isprintable()
-        or not header_name
-        or set(header_name) & _FORBIDDEN_IN_NAMES
-    ):
-        raise ConfigurationError(f"invalid header name `{header_name}`")
     identity = Identity.of(name, role, via="header")
-    return _Token("Header", header_name.lower(), _secret("token", token), identity)
+    return _Token("Header", checked_header_name(header_name), _secret("token", token), identity)
 
 
 def allow_all(role: str | Iterable[str] = "admin") -> Authenticator:
@@ -150,6 +143,17 @@ def allow_all(role: str | Iterable[str] = "admin") -> Authenticator:
         role: what they may do: `viewer`, `operator`, `admin`, or permissions.
     """
     return _Everybody(role)
+
+
+def checked_header_name(name: str) -> str:
+    """The name of a header, as it is compared.
+
+    Raises:
+        ConfigurationError: no header can have this name.
+    """
+    if not name or not name.isascii() or not name.isprintable() or set(name) & _FORBIDDEN_IN_NAMES:
+        raise ConfigurationError(f"invalid header name `{name}`")
+    return name.lower()
 
 
 def header_of(scope: Scope, name: str) -> str | None:

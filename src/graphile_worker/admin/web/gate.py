@@ -62,7 +62,8 @@ class Gate:
 
     def __init__(self, endpoints: Iterable[Endpoint], options: GateOptions) -> None:
         self._options = options
-        self._rate = Rate()
+        self.rate = Rate()
+        """Of changes, for each identity."""
         self.endpoints = tuple(endpoints)
         by_path: dict[str, dict[str, Endpoint]] = {}
         for endpoint in self.endpoints:
@@ -171,7 +172,7 @@ class Gate:
         if not identity.permissions.intersection(endpoint.needs):
             raise forbidden(endpoint.needs)
         if is_change:
-            self._rate.take(identity.name)
+            self.rate.take(identity.name)
         return endpoint
 
     async def _called(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.types import Scope
 
@@ -26,9 +26,14 @@ def located(scope: Scope) -> Scope:
     return scope
 
 
+def is_wsgi(scope: Scope) -> bool:
+    """Whether a request came through WSGI, where each answer under way keeps a thread."""
+    return "wsgi_environ" in scope
+
+
 def slash_is_missing(scope: Scope) -> str | None:
     """Where to go instead, relative to the request, from our root without its slash; else None."""
     root: str = scope.get("root_path", "")
     if root and scope["path"] == root:
-        return f"{root.rpartition('/')[2]}/"
+        return quote(root.rpartition("/")[2], safe="") + "/"
     return None

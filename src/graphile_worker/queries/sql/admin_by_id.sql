@@ -1,5 +1,6 @@
 -- Jobs in a state, the newest first: of the next $28 of them after id $29 those that match, at most
--- $27. The search ends there, so that it costs the same in a table of any size.
+-- $27. The search ends there, so that it costs the same in a table of any size. $30 are the jobs that
+-- may be of that state, where they are known; null for all.
 with scope as materialized (
   select j.id, (:MATCHES) as matches
   from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
@@ -7,6 +8,7 @@ with scope as materialized (
   left join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = j.job_queue_id
   where :IN_STATE
     and ($29::bigint is null or j.id < $29::bigint)
+    and ($30::bigint[] is null or j.id = any ($30::bigint[]))
   order by j.id desc
   limit $28::bigint
 ),

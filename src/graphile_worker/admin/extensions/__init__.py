@@ -1,0 +1,1 @@
+"""What a host adds to the pages: panels, links, the way to traces."""
