@@ -86,7 +86,9 @@ class Decoding:
             found = await asyncio.to_thread(lambda: [self._called(*one) for one in stored])
         problems = [one.problem for one in found if one.problem is not None]
         if problems:
-            logger.warning("%d of %d payloads: %s", len(problems), len(found), problems[0])
+            logger.warning(
+                "%d of %d jobs cannot be decoded: %s", len(problems), len(found), problems[0]
+            )
         return found
 
     async def rows(
