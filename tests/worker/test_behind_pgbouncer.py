@@ -154,7 +154,14 @@ async def test_effects_in_the_transaction_of_the_job_happen_once(behind: Behind)
         async with behind.worker(on_the_loop, in_a_thread) as worker:
             utils = worker.create_utils()
             added = [await utils.add_job(kind) for kind in (on_the_loop, in_a_thread) * 5]
-            await behind.until_left(5)  # one `later` for each of the first kind
+
+            async def all_done() -> bool:
+                return await connection.fetchval(
+                    "select count(*) = 5 and every(task_identifier = 'later') "
+                    "from graphile_worker.jobs"
+                )
+
+            await until(all_done)  # one `later` for each of the first kind
         rows = await connection.fetch("select job from public.ledger order by job")
     assert [row["job"] for row in rows] == [job.id for job in added]
 
