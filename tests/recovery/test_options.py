@@ -68,5 +68,5 @@ def test_answers_of_a_hook_are_checked() -> None:
     assert JobRecoveryResult.reschedule(now, 2) == JobRecoveryResult.reschedule(now, 2)
     with pytest.raises(ConfigurationError, match="run_at must have a time zone"):
         JobRecoveryResult.reschedule(datetime.now())  # noqa: DTZ005 (that is the point)
-    with pytest.raises(ConfigurationError, match="attempts must be at least 0, got -1"):
+    with pytest.raises(ConfigurationError, match="attempts must be between 0 and 32767, got -1"):
         JobRecoveryResult.reschedule(now, -1)
