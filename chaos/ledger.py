@@ -151,8 +151,10 @@ class Ledger:
                 jobs=await connection.fetchval("select count(*) from added"),
                 effects=await connection.fetchval("select count(*) from effects"),
                 lost=await connection.fetchval(
-                    "select count(*) from added where n not in (select n from effects)"
-                    " and n not in (select payload::text::bigint from graphile_worker._private_jobs)"
+                    "select count(*) from added where"
+                    " not exists (select from effects where effects.n = added.n)"
+                    " and not exists (select from graphile_worker._private_jobs"
+                    " where payload::text::bigint = added.n)"
                 ),
                 left=await self.left(),
                 duplicated=await connection.fetchval(
