@@ -6,14 +6,14 @@ the first claim to the last row of history, by 10,000 jobs that were there befor
 """
 
 import asyncio
-import math
 import statistics
 import time
 from typing import Any
 
 import asyncpg
 
-from bench.hooks import JOBS, T_95, countdown, fill, query
+from bench.figures import Change
+from bench.hooks import JOBS, countdown, fill, query
 from graphile_worker import HistoryConfig, WorkerOptions
 from graphile_worker.embedded.server import EmbeddedPostgres
 
@@ -45,7 +45,7 @@ async def compare(url: str) -> int:
             if number:  # the first round warms up: the schema, plans, imports
                 used[kind].append(cpu)
                 wal[kind].append(written)
-    bounds = {kind: upper_bound(used["without"], used[kind]) for kind in KINDS}
+    bounds = {kind: Change.of(used["without"], used[kind]).high for kind in KINDS}
     for kind in KINDS:
         print(
             f"{kind}: {statistics.median(used[kind]):.1f} µs a job (upper bound "
@@ -53,12 +53,6 @@ async def compare(url: str) -> int:
         )
     print(f"upper bound {bounds['failed']:+.1%} (allowed: {BOUND:+.0%})")
     return 0 if bounds["failed"] <= BOUND else 1
-
-
-def upper_bound(without: list[float], with_: list[float]) -> float:
-    """Of the 95 % confidence interval of the mean ratio, less 1."""
-    logs = [math.log(b / a) for a, b in zip(without, with_, strict=True)]
-    return math.expm1(statistics.mean(logs) + T_95 * statistics.stdev(logs) / math.sqrt(len(logs)))
 
 
 async def measure(url: str, history: Any) -> tuple[float, float]:

@@ -10,13 +10,13 @@ observer, which costs a task for each end.
 """
 
 import asyncio
-import math
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.figures import Change
 from graphile_worker import (
     HookRegistry,
     JobComplete,
@@ -37,8 +37,6 @@ from graphile_worker.embedded.server import EmbeddedPostgres
 JOBS = 10_000
 ROUNDS = 12
 BOUND = 0.15
-T_95 = 1.796
-"""One-sided, for 11 degrees of freedom."""
 
 OBSERVED: list[Any] = [
     JobFetch,
@@ -134,16 +132,13 @@ async def compare(url: str, job_task: Any, kind: str, concurrency: int) -> float
             hooks = observed(getattr(count, kind)) if observes else None
             (with_ if observes else without).append(await cpu(url, job_task, hooks, concurrency))
             assert count.seen == (3 * JOBS if observes else 0), count.seen
-    logs = [math.log(b / a) for a, b in zip(without, with_, strict=True)]
-    mean = statistics.mean(logs)
-    upper = mean + T_95 * statistics.stdev(logs) / math.sqrt(len(logs))
+    change = Change.of(without, with_)
     print(
         f"{job_task.identifier}, {kind}, concurrency {concurrency}: "
         f"{statistics.median(without):.2f} µs a job without, "
-        f"{statistics.median(with_):.2f} µs with; mean {math.expm1(mean):+.1%}, "
-        f"upper bound {math.expm1(upper):+.1%}"
+        f"{statistics.median(with_):.2f} µs with; {change}"
     )
-    return math.expm1(upper)
+    return change.high
 
 
 async def cpu(url: str, job_task: Any, hooks: HookRegistry | None, concurrency: int) -> float:

@@ -8,9 +8,10 @@ they are in big tables.
 Three things are looked at. The memory of the admin process: its median in the second fifth of the
 time and in the last. The time for which the readings that all viewers share kept a connection busy,
 as the process itself tells (`/metrics`). And then, in rounds without viewers and with them in
-turns, the CPU time of the worker a job: with viewers it is to be within what it is without. The
-worker has a core for itself, admin process and viewers have the others: what they do to the caches
-of a core that they share is not what the page does to a worker.
+turns, the CPU time of the worker a job: where viewers add to it, that must be no more than chance,
+which is told with it (one of twenty cases lies beyond either end). The worker has a core for
+itself, admin process and viewers have the others: what they do to the caches of a core that they
+share is not what the page does to a worker.
 
 `--seconds N` looks for so long (600); `--rounds N` (10), `--viewers N` (64).
 """
@@ -32,7 +33,7 @@ import asyncpg
 import httpx
 import psutil
 
-from bench.figures import Spread, percentile, short_spread
+from bench.figures import Change, Spread, percentile, short_spread
 from bench.hooks import Mail, countdown, query
 from bench.installing import ROOT
 from bench.process import Running, own_cpu_seconds
@@ -154,7 +155,7 @@ def parse(arguments: Sequence[str]) -> Sizes:
     """Read the command line; what is wrong with it ends the program."""
     parser = argparse.ArgumentParser(prog="./dev bench viewers", description="Open pages.")
     parser.add_argument("--seconds", type=float, default=Sizes.seconds, help="to look for (600)")
-    parser.add_argument("--rounds", type=int, default=Sizes.rounds, help="of the worker (10)")
+    parser.add_argument("--rounds", type=int, default=Sizes.rounds, help="of work (10; 2 to 31)")
     parser.add_argument("--viewers", type=int, default=Sizes.viewers, help="open pages (64)")
     asked = parser.parse_args(list(arguments))
     return Sizes(seconds=asked.seconds, rounds=asked.rounds, viewers=asked.viewers)
@@ -166,6 +167,7 @@ def tell(cost: Cost, sizes: Sizes) -> int:
     before, after = watched.fifths
     took = watched.viewed.refreshes
     without, with_ = Spread.of(cost.without), Spread.of(cost.with_)
+    change = Change.of(cost.without, cost.with_)
     median, most = statistics.median(took) * 1e3, percentile(took, 95) * 1e3
     print(
         f"{sizes.viewers} viewers for {sizes.seconds:g} s: {len(took):,} refreshes, median "
@@ -175,10 +177,10 @@ def tell(cost: Cost, sizes: Sizes) -> int:
         f"shared readings: {watched.samples * 100:.1f} % of one connection (at most "
         f"{BUDGET * 100:.0f})\n"
         f"worker, µs of CPU a job: {short_spread(without)} without viewers, "
-        f"{short_spread(with_)} with ({with_.median / without.median - 1:+.1%})"
+        f"{short_spread(with_)} with; {change}"
     )
     is_flat = after - before < ALLOWED_BYTES
-    is_same = with_.median <= without.high
+    is_same = change.low <= 0
     return 0 if is_flat and is_same and watched.samples <= BUDGET else 1
 
 

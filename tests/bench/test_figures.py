@@ -1,5 +1,5 @@
 import pytest
-from bench.figures import Spread, percentile, short, short_spread
+from bench.figures import Change, Spread, percentile, short, short_spread
 
 
 def test_a_spread_is_the_median_between_the_least_and_the_most():
@@ -48,3 +48,19 @@ def test_figures_are_shown_with_three_digits(value, text):
 def test_a_spread_of_one_round_has_no_range():
     assert short_spread(Spread.of([1_234.0])) == "1,230"
     assert short_spread(Spread.of([1_000.0, 2_000.0, 4_000.0])) == "2,000 (1,000…4,000)"
+
+
+def test_a_change_is_told_with_what_chance_may_have_done():
+    rounds = [100.0, 104.0, 98.0, 101.0]
+    assert Change.of(rounds, rounds) == Change(0.0, 0.0, 0.0)
+    change = Change.of(
+        rounds, [value * factor for value, factor in zip(rounds, (1.2, 1.1) * 2, strict=True)]
+    )
+    assert change.low < 0.1 < change.mean < 0.2 < change.high
+    assert str(Change(0.1, -0.02, 0.2)) == "+10.0% (-2.0%…+20.0%)"
+
+
+@pytest.mark.parametrize("rounds", [1, 32])
+def test_a_change_of_too_few_rounds_is_refused(rounds):
+    with pytest.raises(ValueError, match="2 to 31 rounds"):
+        Change.of([1.0] * rounds, [1.0] * rounds)

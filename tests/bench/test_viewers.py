@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.viewers import PAGES, Sizes, measure, parse, prepare, tell
 
-SMALL = Sizes(seconds=3, viewers=len(PAGES), rounds=1, jobs=200, waiting=25_000)
+SMALL = Sizes(seconds=3, viewers=len(PAGES), rounds=2, jobs=200, waiting=25_000)
 
 
 async def test_viewers_see_what_happens_and_what_they_cost_is_told(
@@ -17,7 +17,7 @@ async def test_viewers_see_what_happens_and_what_they_cost_is_told(
     assert len(watched.viewed.refreshes) >= len(PAGES)
     assert min(watched.memory) > 10_000_000
     assert 0 < watched.samples < 1
-    assert (len(cost.without), len(cost.with_)) == (1, 1)
+    assert (len(cost.without), len(cost.with_)) == (2, 2)
     tell(cost, SMALL)
     assert "8 viewers for 3 s" in capsys.readouterr().out
 

@@ -50,6 +50,24 @@ async def run(url: str, handler: Any, *, spec: JobSpec | None = None) -> tuple[i
         return job.id, await worker.run_once()
 
 
+async def test_what_stands_on_the_path_of_the_handler_does_not_complete_its_job(
+    gw_database: str, ledger: asyncpg.Connection
+) -> None:
+    await ledger.execute(
+        "create function date_part(text, timestamptz) returns float8 language sql as 'select 0.0'"
+    )
+
+    @task(payload=None)
+    async def work(ctx: WorkerContext) -> None:
+        async with ctx.transaction() as connection:
+            await connection.execute("set local search_path = public, pg_catalog")
+            await write(connection, ctx.job.id)
+
+    job_id, result = await run(gw_database, work)
+    assert result == RunResult(completed=1, failed=0, retried=0)
+    assert await entries(ledger) == [(job_id, "done")]
+
+
 async def test_both_are_committed(gw_database: str, ledger: asyncpg.Connection) -> None:
     @task(payload=None)
     async def work(ctx: WorkerContext) -> None:

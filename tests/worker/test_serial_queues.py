@@ -272,3 +272,34 @@ async def test_without_our_index_queues_are_served_all_the_same(gw_database: str
             await until(lambda: said(sheet, 50))
     assert sheet.order == list(range(1, 51))
     assert sheet.overlaps == 0
+
+
+async def test_a_queue_whose_running_job_was_deleted_goes_on(gw_database: str) -> None:
+    """Whoever deletes a running job leaves its queue locked; the worker that ran it unlocks it."""
+    started, release, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @task("work")
+    async def work(number: int) -> None:
+        if number == 2:
+            done.set()
+            return
+        started.set()
+        await release.wait()
+
+    async with (
+        sql(gw_database) as connection,
+        running(gw_database, tasks=[work], concurrency=1, poll_interval=NO_POLL),
+    ):
+        await add_to_queue(connection, 1)
+        await asyncio.wait_for(started.wait(), 15)
+        await connection.execute("delete from graphile_worker._private_jobs")
+        release.set()
+
+        async def unlocked() -> bool:
+            return await connection.fetchval(
+                "select locked_at is null from graphile_worker._private_job_queues"
+            )
+
+        await until(unlocked)
+        await connection.execute("select graphile_worker.add_job('work', '2', 'q')")
+        await asyncio.wait_for(done.wait(), 15)

@@ -47,7 +47,7 @@ def release_claim(
     Returns:
         The ids that were deleted; the others were no longer held as they were claimed.
     """
-    name = "release_unqueued" if jobs[0].queue_id is None else "release_queued"
+    name = "release_unqueued" if jobs[0].queue_id is None else "release_claim"
     args = (worker_id, [job.id for job in jobs], jobs[0].locked_at)
     return Statement(name, load(name, schema), args, _id_set)
 
@@ -116,8 +116,8 @@ def release_unfinished(
 
 def complete_in_transaction(schema: Schema, *, worker_id: str, job: ClaimedJob) -> Statement[bool]:
     """Delete one job in its handler's transaction; False: it is not ours, do not commit."""
-    name = "complete_in_transaction"
-    return Statement(name, load(name, schema), (worker_id, job.id, job.locked_at), bool)
+    args = (worker_id, [job.id], job.locked_at)
+    return Statement("complete_in_transaction", load("release_claim", schema), args, bool)
 
 
 def _stored(rows: Sequence[Row]) -> dict[int, bool]:
