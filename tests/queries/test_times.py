@@ -15,7 +15,7 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.stored import moment
-from graphile_worker.queries.claim_jobs import FRONT, Look, Place, claim_jobs, place_of
+from graphile_worker.queries.claim_jobs import Look, claim_jobs
 from graphile_worker.queries.release_jobs import release_claim, release_completed
 from graphile_worker.queries.task_ids import register_tasks
 
@@ -41,9 +41,7 @@ async def sql(gw_database: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-async def claimed(
-    database: Database, *, now: datetime | None = None, start: Place = FRONT, limit: int = 5
-) -> list[ClaimedJob]:
+async def claimed(database: Database, *, now: datetime | None = None) -> list[ClaimedJob]:
     ids = list(await database.run(register_tasks(SCHEMA, ["t"])))
     return await database.run(
         claim_jobs(
@@ -52,9 +50,8 @@ async def claimed(
             task_ids=ids,
             forbidden_flags=None,
             now=now,
-            limit=limit,
+            limit=5,
             look=Look.PLAIN,
-            start=start,
         )
     )
 
@@ -103,18 +100,6 @@ async def test_every_run_at_that_is_due_can_be_claimed(
     first = datetime.min.replace(tzinfo=UTC)
     assert seen == [first, first, first, datetime(1970, 1, 1, tzinfo=UTC)]
     assert jobs[0].job("t", "w").run_at == first
-
-
-async def test_a_claim_begins_at_a_place_and_not_behind_it(
-    database: Database, sql: asyncpg.Connection
-) -> None:
-    times = [datetime(2026, 1, 1, 0, 0, 0, us, tzinfo=UTC) for us in (999_997, 999_998, 999_999)]
-    await add(sql, *times)
-    [first, second] = await claimed(database, limit=2)
-    await sql.execute(f"update {JOBS} set locked_by = null, locked_at = null")
-    again = await claimed(database, start=place_of(second))
-    assert [moment(job.run_at) for job in again] == times[1:]
-    assert place_of(first) < place_of(second)
 
 
 @given(at=KNOWN)

@@ -331,5 +331,5 @@ async def test_the_job_of_a_row_lock_cannot_be_completed_by_its_handler(gw_datab
 def test_other_modes_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="claim_mode must be"):
         WorkerOptions(claim_mode="turbo")  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match="max_pg_conn must be at least 7"):
+    with pytest.raises(ConfigurationError, match="max_pg_conn must be at least 8"):
         WorkerOptions(claim_mode="transaction", max_pg_conn=6)

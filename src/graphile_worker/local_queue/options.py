@@ -65,7 +65,9 @@ class LocalQueueConfig:
 
     size: int = 100
     """How many claimed jobs may wait for a slot. More is quicker for tiny jobs; all of them are
-    locked for this worker meanwhile. Less than `concurrency` is of little use."""
+    locked for this worker meanwhile. Less than `concurrency` is of little use. The claim counts on
+    the jobs that start while it is under way: where they are suddenly slow, up to twice as many
+    wait."""
     ttl: Duration = timedelta(minutes=5)
     """How long a claimed job may wait. Then all that wait go back to the table, as if they had
     never been claimed, and nothing is claimed before a slot is free."""

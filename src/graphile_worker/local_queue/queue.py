@@ -54,8 +54,9 @@ class LocalQueue:
     ) -> None:
         self._parts = min(config.queue_count, concurrency)
         self.capacity = config.size * self._parts
-        """How many jobs may wait."""
-        self._low = self.capacity // 2
+        """How many jobs may wait; see `wanted`."""
+        self._enough = self._half = self.capacity // 2
+        """As long as more wait, no claim is sent."""
         self._ttl = duration("ttl", config.ttl).total_seconds()
         self._slots = slots
         self._give_back = give_back
@@ -71,6 +72,10 @@ class LocalQueue:
         self.mode = LocalQueueMode.STARTING
         self._jobs: deque[ClaimedJob] = deque()
         self._received = 0
+        self._started_before = 0
+        """By the time the last claim was sent."""
+        self._start_meanwhile = 0
+        """So many are expected to start while a claim is under way."""
         # For each claim that may have a job here: how many had been received with it, and when
         # its jobs have waited for too long.
         self._deadlines: deque[tuple[int, float]] = deque()
@@ -116,22 +121,30 @@ class LocalQueue:
             self._delay.expire()
 
     def wanted(self) -> int:
-        """How many jobs the claim that is sent now is to ask for; none while half are waiting."""
+        """How many jobs the claim that is sent now is to ask for; none while enough are waiting.
+
+        It asks for what will have room when its answer comes. Where jobs are shorter than a claim,
+        those that start meanwhile are more than half of all: so the next claim is sent that much
+        earlier, and the slots never run dry. Should they start late, because a handler is
+        suddenly slow, up to twice the capacity waits.
+        """
         free = max(0, self._slots.free)
         if self.mode is LocalQueueMode.TTL_EXPIRED:
             if not free:
                 return 0
             self._enter(LocalQueueMode.POLLING)
-        if len(self._jobs) > self._low:
+        if len(self._jobs) > self._enough:
             return 0
         if self._delay is not None:
             self._delay.claim_sent()
-        return free + self.capacity - len(self._jobs)
+        self._started_before = self._started
+        return free + self.capacity - max(0, len(self._jobs) - self._start_meanwhile)
 
     def put(self, jobs: list[ClaimedJob], *, asked: int) -> None:
         """Take the answer of a claim that asked for so many; to the slots first."""
         if self._events.on_get_jobs_complete is not None:
             self._events.on_get_jobs_complete(len(jobs))
+        self._learn_from_claim()
         self._jobs.extend(jobs)
         self._received += len(jobs)
         if self.mode is LocalQueueMode.RELEASED:
@@ -154,7 +167,7 @@ class LocalQueue:
         elif self._slots.free > 0:
             self._slots.start(jobs.popleft())
             left = len(jobs)
-            if left == self._low:
+            if left == self._enough:
                 self._on_room()
             if not left:
                 self._nothing_waits()
@@ -183,10 +196,20 @@ class LocalQueue:
         if self._events.on_return_jobs is not None:
             self._events.on_return_jobs(count)
 
+    @property
+    def _started(self) -> int:
+        """How many jobs of all received wait no more."""
+        return self._received - len(self._jobs)
+
+    def _learn_from_claim(self) -> None:
+        started = self._started - self._started_before
+        # Where nothing is left, more would have started if there had been more.
+        self._start_meanwhile = min(started if self._jobs else 2 * started, self.capacity)
+        self._enough = max(self._half, self._start_meanwhile)
+
     def _wait(self) -> None:
         """Jobs of the claim just answered have found no slot."""
-        taken = self._received - len(self._jobs)
-        while self._deadlines and self._deadlines[0][0] <= taken:
+        while self._deadlines and self._deadlines[0][0] <= self._started:
             self._deadlines.popleft()
         self._deadlines.append((self._received, self._loop.time() + self._ttl))
         if self._timer is None:
@@ -198,8 +221,7 @@ class LocalQueue:
     def _expire(self) -> None:
         """The oldest claim's time is up; only if one of its jobs is still here that matters."""
         self._timer = None
-        taken = self._received - len(self._jobs)
-        while self._deadlines[0][0] <= taken:
+        while self._deadlines[0][0] <= self._started:
             self._deadlines.popleft()
         deadline = self._deadlines[0][1]
         if deadline > self._loop.time():

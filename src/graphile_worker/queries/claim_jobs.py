@@ -36,6 +36,8 @@ class Place(NamedTuple):
     priority: int
     run_at: float
     """In seconds since 1970."""
+    id: int | None = None
+    """In the middle of many such jobs: the one that was taken last."""
 
 
 FRONT: Final = Place(-(2**15), -inf)
@@ -84,7 +86,7 @@ def claim_jobs(  # noqa: PLR0913 (what a job must be, and how it is looked for)
     """
     args: tuple[object, ...] = (worker_id, task_ids, forbidden_flags, now, details)
     if look is Look.PLAIN:
-        args = (*args, start.priority, start.run_at)
+        args = (*args, *start)
     return Statement(look.value, load(look.value, schema, limit), args, claimed)
 
 
@@ -95,9 +97,11 @@ def claimed(rows: Sequence[Row]) -> list[ClaimedJob]:
     return jobs
 
 
-def place_of(job: ClaimedJob) -> Place:
-    """The place of a claimed job."""
-    return Place(job.priority, job.run_at)
+def place_after(jobs: Sequence[ClaimedJob]) -> Place:
+    """Where the next claim goes on after one that took these, in their order."""
+    first, last = jobs[0], jobs[-1]
+    is_tie = first.priority == last.priority and first.run_at == last.run_at
+    return Place(last.priority, last.run_at, last.id if is_tie else None)
 
 
 _make: Callable[[type[ClaimedJob], Row], ClaimedJob] = getattr(tuple, "__new__")  # noqa: B009

@@ -9,7 +9,7 @@ from typing import Final
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Row, Statement, nothing
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.queries.claim_jobs import claimed
+from graphile_worker.queries.claim_jobs import FRONT, Place, claimed
 from graphile_worker.queries.loader import load
 
 BEGIN: Final = Statement("begin", "begin", (), nothing)
@@ -23,7 +23,8 @@ def claim_by_row_lock(
     forbidden_flags: list[str] | None,
     now: datetime | None,
     limit: int,
-    details: bool,
+    start: Place = FRONT,
+    details: bool = True,
 ) -> Statement[list[ClaimedJob]]:
     """Lock up to `limit` due jobs of no queue until the transaction ends.
 
@@ -31,7 +32,7 @@ def claim_by_row_lock(
     are those of `claim_jobs`.
     """
     name = "claim_by_row_lock"
-    args = (task_ids, forbidden_flags, now, details)
+    args = (task_ids, forbidden_flags, now, details, *start)
     return Statement(name, load(name, schema, limit), args, claimed)
 
 

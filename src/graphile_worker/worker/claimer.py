@@ -6,31 +6,24 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Outcome
-from graphile_worker.queries.claim_jobs import FRONT, Look, batch_size, claim_jobs, place_of
+from graphile_worker.queries.claim_jobs import FRONT, Look, Place, batch_size, claim_jobs
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.claim_loop import MissingRoom, claim_until_empty, pause
 from graphile_worker.worker.claim_rules import ClaimRules
+from graphile_worker.worker.looks import Looks
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
-
-_PLAIN_FOR: Final = 0.1
-"""Seconds of plain claims after one that looked everywhere and saw no queue."""
-_PLAIN_AT_MOST: Final = 5.0
-"""The same where looking everywhere takes long."""
-_SHARE: Final = 20
-"""So many times as long as the last look everywhere took, plain claims follow it."""
 
 
 class Claimer:
@@ -67,10 +60,8 @@ class Claimer:
         self.put = release
         """To be called with each job that was taken, and what became of it."""
         self._backoff = Backoff()
-        self._plain_until = 0.0
-        self._plain_once = False
-        self._queues_exist = True
-        self._reached = FRONT
+        self._everywhere = Look.HEADS if rules.by_index else Look.QUEUES
+        self._looks = Looks()
         self._plans = Plans(connection)
         self.is_answered = False
         """Whether the last claim was answered."""
@@ -143,60 +134,34 @@ class Claimer:
         async with self.turn:
             await self._lost_claims.give_back()
             await self._plans.renew_if_old()
-            look = self._look(time.monotonic())
-            jobs = await self._send_claim(asked, look)
+            start = self._looks.next()
+            jobs = await self._send_claim(asked, start)
         self._take(jobs, asked)
         if jobs:
             # They begin before the next claim: where they end at once, it asks for all their slots
             # together, instead of for the one that was free already.
             await asyncio.sleep(0)
-        return None if not jobs and look is Look.PLAIN else len(jobs)
+        return None if not jobs and start is not None else len(jobs)
 
-    async def _send_claim(self, limit: int, look: Look) -> list[ClaimedJob]:
+    async def _send_claim(self, limit: int, start: Place | None) -> list[ClaimedJob]:
         started = time.monotonic()
         if not self._task_ids.ids:
             # Everything is paused; to find that out, a claim would read all jobs that are due.
             self.answered_at, self.is_answered = started, True
-            self._plan_next([], look, 0.0, is_full=False)
+            self._looks.claimed([], start, 0.0, is_full=False)
             return []
         try:
-            jobs = await self._connection.run(self._statement(limit, look))
+            jobs = await self._connection.run(self._statement(limit, start))
         except ConnectionLostError:
             self._lost_claims.suspect()
             raise
         self.answered_at = self._plans.claimed(started)
         self.is_answered = True
-        self._plan_next(jobs, look, self.answered_at - started, is_full=len(jobs) == limit)
+        took = self.answered_at - started
+        self._looks.claimed(jobs, start, took, is_full=len(jobs) == limit)
         return jobs
 
-    def _plan_next(self, jobs: list[ClaimedJob], look: Look, took: float, *, is_full: bool) -> None:
-        """Decide how the next claims look for jobs."""
-        self._plain_once = False
-        if jobs and look is not Look.PLAIN:
-            self._queues_exist = jobs[0].queues_exist
-        if not is_full:
-            self._plain_until, self._reached = 0.0, FRONT
-            return
-        self._reached = place_of(jobs[-1])
-        if look is not Look.PLAIN:
-            pause = 0.0 if self._queues_exist else self._pause_between_looks(took)
-            self._plain_until = time.monotonic() + pause
-
-    @staticmethod
-    def _pause_between_looks(took: float) -> float:
-        """How long claims may be plain: so long may wait what is more urgent than the last job.
-
-        A tenth of a second; but where a look everywhere takes long, as while an old transaction
-        keeps the index full of jobs that are gone, it takes a twentieth of the time at most.
-        """
-        return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)
-
-    def _look(self, now: float) -> Look:
-        if now < self._plain_until or self._plain_once:
-            return Look.PLAIN
-        return Look.HEADS if self._rules.by_index else Look.QUEUES
-
-    def _statement(self, limit: int, look: Look) -> Statement[list[ClaimedJob]]:
+    def _statement(self, limit: int, start: Place | None) -> Statement[list[ClaimedJob]]:
         rules = self._rules
         return claim_jobs(
             rules.schema,
@@ -205,8 +170,8 @@ class Claimer:
             forbidden_flags=rules.forbidden_flags,
             now=rules.now(),
             limit=limit,
-            look=look,
-            start=self._reached,
+            look=self._everywhere if start is None else Look.PLAIN,
+            start=start or FRONT,
             details=self._task_ids.show_jobs,
         )
 
@@ -214,6 +179,4 @@ class Claimer:
         # On our own connection: handlers may hold all those of the pool.
         await self._task_ids.refresh_if_old(self._connection)
         is_called = await self._wakeup.wait(self._rules.poll_interval)
-        # What calls is most likely a job of no queue, which a plain claim finds sooner; where it
-        # finds nothing, a look everywhere follows.
-        self._plain_once = is_called and not self._queues_exist
+        self._looks.idle(is_called=is_called)

@@ -26,7 +26,7 @@ from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.releaser import FULL_BATCH, Releaser, interrupted
 from graphile_worker.worker.run_job import JobRunner, Run
-from graphile_worker.worker.settings import WorkerSettings, seconds
+from graphile_worker.worker.settings import LANES, WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
@@ -191,7 +191,7 @@ class Engine:
                 release=self.releaser.put,
                 turn_to_claim=turn,
             )
-        lanes = [SteadyConnection(self._database, f"claim {n}") for n in (1, 2)]
+        lanes = [SteadyConnection(self._database, f"claim {n}") for n in range(1, 1 + LANES)]
         self._connections += lanes
         return TransactionClaimer(
             rules,

@@ -29,8 +29,9 @@ from graphile_worker.worker.listen_address import ListenAddress
 
 _RESERVED_CONNECTIONS = 4
 """Claim, release, LISTEN and heartbeat each have a connection that no handler can take."""
-_LANES = 2
-"""The connections of `claim_mode="transaction"`, besides those."""
+LANES = 3
+"""The connections of `claim_mode="transaction"`, besides those: one asks, the jobs of one run, and
+one commits."""
 
 ShutdownTrigger = Awaitable[object] | asyncio.Event
 """What starts a shutdown: an event that is set, or an awaitable that ends."""
@@ -87,8 +88,8 @@ class WorkerSettings:
     transaction mode. Default: `database_url`."""
     max_pg_conn: int = 20
     """The most connections opened from `database_url`, at least 5: four are reserved (claim,
-    release, LISTEN, heartbeat; two more with `claim_mode="transaction"`), from one more on a fifth
-    for sweeps and recurring jobs; the rest is the pool that handlers use. Ignored with
+    release, LISTEN, heartbeat; three more with `claim_mode="transaction"`), from one more on a
+    fifth for sweeps and recurring jobs; the rest is the pool that handlers use. Ignored with
     `database`."""
     schema: str = "graphile_worker"
     """The schema with the worker's tables; created by `init()` where it is missing."""
@@ -214,7 +215,7 @@ class WorkerSettings:
     @property
     def reserved_connections(self) -> int:
         """How many of `max_pg_conn` no handler can take."""
-        return _RESERVED_CONNECTIONS + (_LANES if self.claim_mode == "transaction" else 0)
+        return _RESERVED_CONNECTIONS + (LANES if self.claim_mode == "transaction" else 0)
 
     def registry(self) -> TaskRegistry:
         """The tasks by identifier."""

@@ -12,13 +12,14 @@ from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome
-from graphile_worker.queries.claim_jobs import batch_size
+from graphile_worker.queries.claim_jobs import FRONT, Place, batch_size
 from graphile_worker.queries.row_locks import BEGIN, COMMIT, claim_by_row_lock, settle_row_locks
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.claim_loop import MissingRoom, claim_until_empty, pause
 from graphile_worker.worker.claim_rules import ClaimRules
+from graphile_worker.worker.looks import Looks
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
 from graphile_worker.worker.releaser import OnReleased
@@ -35,7 +36,7 @@ OLDEST: Final = 5.0
 class TransactionClaimer:
     """Claims jobs by locking their rows, and deletes them in the transaction that locked them.
 
-    Each lane has a connection and one transaction at a time; two lanes overlap. A job that does not
+    Each lane has a connection and one transaction at a time; lanes overlap. A job that does not
     end well, or not in time, is locked in the usual way by the transaction's last statement, and
     released in the usual way: transactions stay young, and nothing else is special about it.
 
@@ -77,6 +78,7 @@ class TransactionClaimer:
         self._locked: dict[int, ClaimedJob] = {}
         # By the identity of a job as it is released, until it is.
         self._taken_as: dict[int, ClaimedJob] = {}
+        self._looks = Looks()
         self._asking = asyncio.Lock()
         self.is_answered = False
         """Whether the last claim was answered."""
@@ -188,7 +190,7 @@ class TransactionClaimer:
         try:
             await connection.run(BEGIN)
             # With everything paused, a claim would read all jobs that are due.
-            jobs = await connection.run(self._claim(limit)) if self._task_ids.ids else []
+            jobs = await self._look(connection, limit) if self._task_ids.ids else []
         except BaseException:
             await connection.aclose()
             raise
@@ -196,7 +198,17 @@ class TransactionClaimer:
         self.is_answered = True
         return jobs
 
-    def _claim(self, limit: int) -> Statement[list[ClaimedJob]]:
+    async def _look(self, connection: SteadyConnection, limit: int) -> list[ClaimedJob]:
+        start = self._looks.next()
+        started = time.monotonic()
+        jobs = await connection.run(self._claim(limit, start or FRONT))
+        took = time.monotonic() - started
+        self._looks.claimed(jobs, start, took, is_full=len(jobs) == limit)
+        if not jobs and start is not None:
+            return await self._look(connection, limit)
+        return jobs
+
+    def _claim(self, limit: int, start: Place) -> Statement[list[ClaimedJob]]:
         rules = self._rules
         return claim_by_row_lock(
             rules.schema,
@@ -204,6 +216,7 @@ class TransactionClaimer:
             forbidden_flags=rules.forbidden_flags,
             now=rules.now(),
             limit=limit,
+            start=start,
             details=self._task_ids.show_jobs,
         )
 
