@@ -220,6 +220,10 @@ class Releaser:
         for job in jobs:
             if job.id in taken:
                 self._kept_queues.go_on(job, taken[job.id])
+        if taken:
+            # They begin before the next statement: where they end at once, it releases all of them
+            # together, instead of in two halves that take turns for ever.
+            await asyncio.sleep(0)
 
     async def _try_to_advance(self, statement: Statement[Advanced]) -> Advanced | None:
         """None: no answer came, and the jobs may have been released or not."""
