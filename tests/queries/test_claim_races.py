@@ -198,12 +198,10 @@ async def a_world(url: str, queues: int, look: Look) -> AsyncIterator[World]:
 def gated(statement: Statement[T]) -> Statement[T]:
     """The same statement, but it waits between its snapshot and its first lock."""
     gate = f"gate as materialized (select pg_advisory_xact_lock_shared({GATE}))"
-    if statement.name == "release_and_take_next":
-        locking, source = "free as materialized", "  from held\n  join"
-    else:
-        locking, source = "queue_heads as materialized", "  from queue_heads as h\n  join"
-    text = statement.text.replace(locking, f"{gate}, {locking}", 1)
-    text = text.replace(source, source.replace("\n", "\n  cross join gate\n"), 1)
+    name = "locked" if statement.name == "release_and_take_next" else "locked_queues"
+    before, locking, after = statement.text.partition(f"{name} as materialized (")
+    after = after.replace("\n  where ", "\n  cross join gate\n  where ", 1)
+    text = f"{before}{gate}, {locking}{after}"
     assert text.count("gate") == 2
     return dataclasses.replace(statement, text=text)
 

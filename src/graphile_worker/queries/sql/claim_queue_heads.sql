@@ -6,9 +6,11 @@
 -- too few jobs that could be taken, `ring` visits queues one by one from a random place, until
 -- enough of them are free: none starves. What both see may be stale.
 -- `locked_queues` then locks the queue rows: a queue that another session holds, or that it locked
--- since our snapshot, falls out here. `locked_heads` locks the jobs: a head that was taken, moved
--- or rescheduled since falls out, and its queue is left alone in this round rather than losing its
--- order. Only queues whose head was locked are stamped.
+-- since our snapshot, falls out here. `locked_heads` locks the jobs: a head that was taken or
+-- rescheduled since falls out, in `heads` also one that was moved, and its queue is left alone in
+-- this round rather than losing its order. Only queues whose head was locked are stamped.
+-- Rows are found by arrays of ids, never by a join: a plan that was made while the table was empty
+-- may read all of it for each id of a join.
 with recursive front as materialized (
   select f.job_queue_id, row_number() over () as place
   from (
@@ -21,16 +23,18 @@ with recursive front as materialized (
     order by j.priority, j.run_at
     limit 2 * :BATCH_SIZE + 16
   ) as f
+), free_queues as materialized (
+  select q.id
+  from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+  where q.id = any (array(
+      select front.job_queue_id from front where front.job_queue_id is not null
+    ))
+    and q.is_available = true
 ), near as materialized (
-  select q.id, f.place
-  from (
-    select front.job_queue_id as id, min(front.place) as place
-    from front
-    where front.job_queue_id is not null
-    group by front.job_queue_id
-  ) as f
-  join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = f.id
-  where q.is_available = true
+  select front.job_queue_id as id, min(front.place) as place
+  from front
+  where (front.job_queue_id in (select f.id from free_queues as f)) is true
+  group by front.job_queue_id
 ), batch as materialized (
   select near.id as queue_id, near.place from near
   union all
@@ -64,7 +68,7 @@ with recursive front as materialized (
   select s.id, s.is_free, s.id, 1, s.is_free::integer
   from origin as o
   cross join lateral (
-    select q.id, q.is_available as is_free
+    select n.id, q.is_available as is_free
     from (
       select j.job_queue_id as id
       from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
@@ -72,13 +76,18 @@ with recursive front as materialized (
       order by j.job_queue_id
       limit 1
     ) as n
-    join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = n.id
+    cross join lateral (
+      select q.is_available
+      from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+      where q.id = n.id
+      limit 1
+    ) as q
   ) as s
   union all
   select n.id, n.is_free, r.first, r.visited + 1, r.free + n.is_free::integer
   from ring as r
   cross join lateral (
-    select q.id, q.is_available as is_free
+    select n.id, q.is_available as is_free
     from (
       select coalesce(
         (
@@ -92,7 +101,12 @@ with recursive front as materialized (
       ) as id
       offset 0 -- looked up once
     ) as n
-    join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = n.id
+    cross join lateral (
+      select q.is_available
+      from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+      where q.id = n.id
+      limit 1
+    ) as q
   ) as n
   where r.visited < 2 * :BATCH_SIZE + 256 and r.free < :BATCH_SIZE and n.id <> r.first
 ), queue_heads as materialized (
@@ -114,23 +128,27 @@ with recursive front as materialized (
     limit 1
   ) as h
 ), locked_queues as materialized (
-  select q.id, h.id as head
-  from queue_heads as h
-  join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = h.job_queue_id
-  where q.is_available = true
-  order by h.priority, h.run_at, h.id
-  limit :BATCH_SIZE
-  for update of q skip locked
+  select q.id
+  from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+  where q.id = any (array(select h.job_queue_id from queue_heads as h)) and q.is_available = true
+  for update skip locked
 ), locked_heads as materialized (
   select j.id, j.job_queue_id, j.priority, j.run_at
-  from locked_queues as l
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = l.head
-  where j.job_queue_id = l.id
-    and j.is_available = true
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.id = any (array(
+      select h.id
+      from queue_heads as h
+      where (h.job_queue_id in (select l.id from locked_queues as l)) is true
+    ))
+    and j.is_available is not distinct from true
     and j.run_at <= coalesce($4::timestamptz, now())
     and j.task_id = any ($2::integer[])
     and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
-  for update of j skip locked
+  for update skip locked
+), heads as materialized (
+  select l.id, l.job_queue_id, l.priority, l.run_at
+  from locked_heads as l
+  where ((l.job_queue_id, l.id) in (select h.job_queue_id, h.id from queue_heads as h)) is true
 ), unqueued as materialized (
   select u.id, u.job_queue_id, u.priority, u.run_at
   from (
@@ -148,21 +166,19 @@ with recursive front as materialized (
   limit :BATCH_SIZE - (select count(batch.queue_id) from batch)
 ), picked as materialized (
   select c.id, c.job_queue_id
-  from (select * from locked_heads union all select * from unqueued) as c
+  from (select * from heads union all select * from unqueued) as c
   order by c.priority, c.run_at, c.id
   limit :BATCH_SIZE
 ), stamped as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   set locked_by = $1::text, locked_at = coalesce($4::timestamptz, now())
-  from picked
-  where q.id = picked.job_queue_id
+  where q.id = any (array(select picked.job_queue_id from picked))
 )
 update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
 set attempts = j.attempts + 1,
     locked_by = $1::text,
     locked_at = coalesce($4::timestamptz, now())
-from picked
-where j.id = picked.id
+where j.id = any (array(select picked.id from picked))
 returning
   j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts,
   (select date_part('epoch', coalesce($4::timestamptz, now()))), j.key,

@@ -5,76 +5,86 @@
 --
 -- Needs our index, which gives the head of a queue in one look. A head that was taken, moved or
 -- rescheduled since our snapshot falls out in `next`: its queue is let go, rather than losing its
--- order.
-with held as (
+-- order. Rows are found by arrays, as in release_completed; what depends on rows that are locked
+-- here is an array too, which is worked out once whatever others do meanwhile.
+with held as materialized (
   select *
   from unnest($6::bigint[], $7::float8[], $8::integer[]) as h (id, locked_at, queue_id)
+), locked as materialized (
+  select j.id, date_part('epoch', j.locked_at) as locked_at
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.id = any ($6::bigint[]) and j.locked_by = $1::text
+  for update skip locked
 ), free as materialized (
-  select j.id, held.queue_id, held.locked_at
+  select held.id, held.queue_id, held.locked_at
   from held
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text and date_part('epoch', j.locked_at) = held.locked_at
-  for update of j skip locked
+  where ((held.id, held.locked_at) in (select locked.id, locked.locked_at from locked)) is true
 ), done as (
   delete from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
-  using free
-  where j.id = free.id
+  where j.id = any (array(select free.id from free))
   returning j.id
 ), blocked as materialized (
-  select held.id
-  from held
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text
-    and date_part('epoch', j.locked_at) = held.locked_at
-    and held.id not in (select free.id from free)
-), ours as materialized (
-  select q.id
+  select j.id
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.id = any ($6::bigint[])
+    and j.locked_by = $1::text
+    and ((j.id, date_part('epoch', j.locked_at)) in (select held.id, held.locked_at from held))
+      is true
+    and j.id not in (select free.id from free)
+), locked_queues as materialized (
+  select q.id, date_part('epoch', q.locked_at) as locked_at
+  from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
+  where q.id = any (array(select free.queue_id from free)) and q.locked_by = $1::text
+  for update skip locked
+), heads as materialized (
+  select free.queue_id, h.id
   from free
-  join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = free.queue_id
-  where q.locked_by = $1::text and date_part('epoch', q.locked_at) = free.locked_at
-  for update of q skip locked
-), next as materialized (
+  cross join lateral (
+    select j.id
+    from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+    where j.job_queue_id = free.queue_id
+      and j.is_available = true
+      and j.run_at <= coalesce($4::timestamptz, now())
+      and j.task_id = any ($2::integer[])
+      and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
+    order by j.priority, j.run_at, j.id
+    limit 1
+  ) as h
+  where ((free.queue_id, free.locked_at) in (select l.id, l.locked_at from locked_queues as l))
+    is true
+), locked_heads as materialized (
   select j.id, j.job_queue_id
-  from (
-    select ours.id as queue_id, h.id
-    from ours
-    cross join lateral (
-      select j.id
-      from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
-      where j.job_queue_id = ours.id
-        and j.is_available = true
-        and j.run_at <= coalesce($4::timestamptz, now())
-        and j.task_id = any ($2::integer[])
-        and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
-      order by j.priority, j.run_at, j.id
-      limit 1
-    ) as h
-  ) as head
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = head.id
-  where j.job_queue_id = head.queue_id
-    and j.is_available = true
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.id = any (array(select heads.id from heads))
+    and j.is_available is not distinct from true
     and j.run_at <= coalesce($4::timestamptz, now())
     and j.task_id = any ($2::integer[])
     and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
-  for update of j skip locked
+  for update skip locked
+), next as materialized (
+  select l.id, l.job_queue_id
+  from locked_heads as l
+  where ((l.job_queue_id, l.id) in (select heads.queue_id, heads.id from heads)) is true
 ), stamped as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   set
-    locked_by = case when n.id is not null then $1::text end,
-    locked_at = case when n.id is not null then coalesce($4::timestamptz, now()) end
-  from held
-  left join next as n on n.job_queue_id = held.queue_id
-  where q.id = held.queue_id
+    locked_by = case when q.id = any (array(select next.job_queue_id from next)) then $1::text end,
+    locked_at = case
+      when q.id = any (array(select next.job_queue_id from next))
+      then coalesce($4::timestamptz, now())
+    end
+  where q.id = any (array(
+      select held.queue_id from held where held.id not in (select blocked.id from blocked)
+    ))
     and q.locked_by = $1::text
-    and date_part('epoch', q.locked_at) = held.locked_at
-    and held.id not in (select blocked.id from blocked)
+    and ((q.id, date_part('epoch', q.locked_at)) in (select held.queue_id, held.locked_at from held))
+      is true
 ), taken as (
   update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   set attempts = j.attempts + 1,
       locked_by = $1::text,
       locked_at = coalesce($4::timestamptz, now())
-  from next
-  where j.id = next.id
+  where j.id = any (array(select next.id from next))
   returning
     j.id, j.task_id, j.job_queue_id, j.payload::text as payload, j.attempts, j.max_attempts,
     j.key, j.priority, j.run_at, j.last_error, j.revision, j.flags::text as flags,

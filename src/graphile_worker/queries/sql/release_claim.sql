@@ -14,8 +14,7 @@ with done as (
 ), unlocked as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   set locked_by = null, locked_at = null
-  from done
-  where q.id = done.job_queue_id
+  where q.id = any (array(select done.job_queue_id from done))
     and q.locked_by = $1::text
     and pg_catalog.date_part('epoch', q.locked_at) = $3::float8
 )

@@ -3,35 +3,42 @@
 -- locked for the moment (an add_job with their key, before its commit): those are tried again, so
 -- that one slow transaction elsewhere does not hold up the completions of everybody else.
 -- A queue is unlocked also where its job is gone: whoever deleted the job left the queue locked.
-with held as (
+--
+-- Rows are found by arrays of ids, never by a join: a plan that was made while the table was empty
+-- may read all of it for each id of a join. What is ours is told from them by hashed subplans.
+with held as materialized (
   select *
   from unnest($2::bigint[], $3::float8[], $4::integer[]) as h (id, locked_at, queue_id)
+), locked as materialized (
+  select j.id, date_part('epoch', j.locked_at) as locked_at
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.id = any ($2::bigint[]) and j.locked_by = $1::text
+  for update skip locked
 ), free as materialized (
-  select j.id
-  from held
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text and date_part('epoch', j.locked_at) = held.locked_at
-  for update of j skip locked
+  select locked.id
+  from locked
+  where ((locked.id, locked.locked_at) in (select held.id, held.locked_at from held)) is true
 ), done as (
   delete from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
-  using free
-  where j.id = free.id
+  where j.id = any (array(select free.id from free))
   returning j.id
 ), blocked as materialized (
-  select held.id
-  from held
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text
-    and date_part('epoch', j.locked_at) = held.locked_at
-    and held.id not in (select free.id from free)
+  select j.id
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.id = any ($2::bigint[])
+    and j.locked_by = $1::text
+    and ((j.id, date_part('epoch', j.locked_at)) in (select held.id, held.locked_at from held))
+      is true
+    and j.id not in (select free.id from free)
 ), unlocked as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   set locked_by = null, locked_at = null
-  from held
-  where q.id = held.queue_id
+  where q.id = any (array(
+      select held.queue_id from held where held.id not in (select blocked.id from blocked)
+    ))
     and q.locked_by = $1::text
-    and date_part('epoch', q.locked_at) = held.locked_at
-    and held.id not in (select blocked.id from blocked)
+    and ((q.id, date_part('epoch', q.locked_at)) in (select held.queue_id, held.locked_at from held))
+      is true
 )
 select done.id, true from done
 union all

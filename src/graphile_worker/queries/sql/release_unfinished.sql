@@ -7,18 +7,21 @@
 -- meanwhile (a newer job took its key, or it was removed: attempts were set to the maximum and the
 -- key to null), which would otherwise run once more.
 -- $11: how many attempts count, whatever $9 says; null in almost all cases.
-with held as (
+with held as materialized (
   select *
   from unnest(
     $2::bigint[], $3::float8[], $4::integer[], $5::smallint[], $6::text[], $7::text[],
     $8::double precision[], $9::smallint[], $10::boolean[], $11::smallint[]
   ) as h (id, locked_at, queue_id, attempts, error, payload, delay, verdict, had_key, counted)
+), locked as materialized (
+  select j.id, date_part('epoch', j.locked_at) as locked_at
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.id = any ($2::bigint[]) and j.locked_by = $1::text
+  for update skip locked
 ), free as materialized (
-  select j.id
-  from held
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text and date_part('epoch', j.locked_at) = held.locked_at
-  for update of j skip locked
+  select locked.id
+  from locked
+  where ((locked.id, locked.locked_at) in (select held.id, held.locked_at from held)) is true
 ), done as (
   update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   set attempts = case
@@ -45,20 +48,22 @@ with held as (
   where j.id = free.id
   returning j.id
 ), blocked as materialized (
-  select held.id
-  from held
-  join :GRAPHILE_WORKER_SCHEMA._private_jobs as j on j.id = held.id
-  where j.locked_by = $1::text
-    and date_part('epoch', j.locked_at) = held.locked_at
-    and held.id not in (select free.id from free)
+  select j.id
+  from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
+  where j.id = any ($2::bigint[])
+    and j.locked_by = $1::text
+    and ((j.id, date_part('epoch', j.locked_at)) in (select held.id, held.locked_at from held))
+      is true
+    and j.id not in (select free.id from free)
 ), unlocked as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   set locked_by = null, locked_at = null
-  from held
-  where q.id = held.queue_id
+  where q.id = any (array(
+      select held.queue_id from held where held.id not in (select blocked.id from blocked)
+    ))
     and q.locked_by = $1::text
-    and date_part('epoch', q.locked_at) = held.locked_at
-    and held.id not in (select blocked.id from blocked)
+    and ((q.id, date_part('epoch', q.locked_at)) in (select held.queue_id, held.locked_at from held))
+      is true
 )
 select done.id, true from done
 union all

@@ -9,8 +9,7 @@ with lost as materialized (
 ), returned as (
   update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   set attempts = greatest(0, j.attempts - 1), locked_by = null, locked_at = null
-  from lost
-  where j.id = lost.id
+  where j.id = any (array(select lost.id from lost))
   returning j.id
 ), unlocked as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
