@@ -24,6 +24,9 @@ BENCHMARKS = {
 
 def main() -> int:
     name = sys.argv[1] if len(sys.argv) > 1 else "quick"
+    if name in {"-h", "--help"}:
+        print(f"./dev bench NAME [OPTIONS]\n\nNAME is one of: {', '.join(BENCHMARKS)} (quick)")
+        return 0
     if name not in BENCHMARKS:
         print(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2

@@ -53,6 +53,7 @@ def test_every_command_has_help(name, capsys):
         (["show", "seven"], "'seven' is not a valid integer"),
         (["show", "9" * 19], "is not in the range"),
         (["add"], "Missing argument 'TASK'"),
+        (["add", "t", "{}"], "unexpected argument '{}'; a payload is given by --payload"),
         (["add", "t", "--payload", "1", "--payload-file", "x"], "not both"),
         (["add", "t", "--job-key-mode", "replace"], "--job-key-mode needs --key"),
         (["add", "t", "--key", "k", "--job-key-mode", "preserve_run_at"], "is not one of"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +25,7 @@ from graphile_worker import (
     WorkerUtils,
     task,
 )
+from graphile_worker.worker import run_records
 
 HOUR = timedelta(hours=1)
 ALL = HistoryConfig(run_log="all")
@@ -253,6 +257,32 @@ async def test_room_for_a_day_is_made_when_it_is_missing(gw_database: str) -> No
         await utils.add_job(fine)
         await done(gw_database)
         assert len(await utils.history.runs()) == 1
+
+
+async def test_attempts_of_a_day_that_is_not_kept_do_not_keep_the_others(
+    gw_database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They ended while the database was away for days."""
+    is_long_ago = True
+
+    def time_of_runs() -> float:
+        return time.time() - (timedelta(days=30).total_seconds() if is_long_ago else 0.0)
+
+    monkeypatch.setattr(run_records, "time", SimpleNamespace(time=time_of_runs))
+    async with WorkerUtils.connect(gw_database) as utils:
+        await utils.history.install(ALL)
+        async with running(gw_database, tasks=TASKS, extensions=[set()]):
+            await utils.add_job(fine)
+            await until(partial(nothing_left, utils))
+            is_long_ago = False
+            kept = await utils.add_job(fine)
+
+            async def stored() -> bool:
+                return bool(await utils.history.runs())
+
+            await until(stored)
+        assert [run.job_id for run in await utils.history.runs()] == [kept.id]
+    assert "history lacks 1 runs" in caplog.text
 
 
 async def test_without_room_and_without_rights_jobs_run_all_the_same(

@@ -54,6 +54,7 @@ class Given(TypedDict):
     ),
 )
 @click.argument("identifier", metavar="[TASK]", required=False, shell_complete=suggest_tasks)
+@click.argument("more", metavar="", nargs=-1)
 @click.option("--payload", metavar="JSON", help="What the job is given. [default: {}]")
 @click.option("--payload-file", metavar="PATH", help="The same from a file; - for stdin.")
 @click.option(
@@ -100,7 +101,9 @@ class Given(TypedDict):
     help="So many of its lines are one transaction. [default: 5000]",
 )
 @click.pass_context
-def command(context: click.Context, identifier: str | None, **given: Unpack[Given]) -> None:
+def command(
+    context: click.Context, identifier: str | None, more: tuple[str, ...], **given: Unpack[Given]
+) -> None:
     """Add a job.
 
     TASK is the identifier of its task; no worker needs to know it yet.
@@ -109,6 +112,8 @@ def command(context: click.Context, identifier: str | None, **given: Unpack[Give
     `identifier`, `payload`, `queue_name`, `run_at`, `max_attempts`, `job_key`,
     `job_key_mode`, `priority`, `flags`; the options say what it leaves out.
     """
+    if more:
+        raise click.UsageError(f"unexpected argument {more[0]!r}; a payload is given by --payload")
     settings = Settings.of(context)
     if given["from_ndjson"] is not None:
         _add_many(settings, given["from_ndjson"], identifier, given)

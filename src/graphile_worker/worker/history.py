@@ -22,7 +22,7 @@ from graphile_worker.history.options import HistoryConfig
 from graphile_worker.history.tally import rows
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.queries.cron import now
-from graphile_worker.queries.history import RunRow, add_rollup, add_runs
+from graphile_worker.queries.history import RunRow, add_rollup, add_runs, run_days
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.opened import Opened
@@ -172,8 +172,16 @@ class HistoryRecorder:
         except DatabaseError as error:
             if error.sqlstate != _NO_DAY:
                 raise
-            await self._tidy()
-            await self._database.run(statement)
+            await self._add_where_there_is_room(runs)
+
+    async def _add_where_there_is_room(self, runs: list[RunRow]) -> None:
+        await self._tidy()
+        days = await self._database.run(run_days(self._schema))
+        kept = [run for run in runs if run.finished_at.date() in days]
+        if kept:
+            await self._database.run(add_runs(self._schema, kept))
+        # They ended while the database was away for days; tried again, they would keep all others.
+        self._records.leave_out(len(runs) - len(kept))
 
     async def _add_counts(self) -> None:
         taken = self._records.tally.take()
@@ -187,7 +195,8 @@ class HistoryRecorder:
         missed = self._records.missed
         if missed > self._told_missed:
             logger.warning(
-                "history lacks %d runs: they came faster than they could be stored",
+                "history lacks %d runs: they came faster than they could be stored, or ended on a "
+                "day that attempts are not kept of",
                 missed - self._told_missed,
             )
             self._told_missed = missed

@@ -79,7 +79,7 @@ class RunRecords:
 
     @property
     def missed(self) -> int:
-        """How many runs were left out, since too much waits to be stored."""
+        """How many runs were left out: too much waits to be stored, or their day is not kept."""
         return self._missed + self.tally.missed
 
     def register(self, hooks: HookRegistry) -> None:
@@ -107,6 +107,10 @@ class RunRecords:
     def put_runs_back(self, runs: list[RunRow]) -> None:
         """They could not be stored."""
         self._runs = runs + self._runs
+
+    def leave_out(self, runs: int) -> None:
+        """So many of those taken are stored nowhere."""
+        self._missed += runs
 
     def _begin(self, event: JobStart) -> None:
         if self.is_off:
