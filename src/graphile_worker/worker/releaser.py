@@ -24,7 +24,7 @@ from graphile_worker.worker.by_claim import by_claim
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.freed_queues import FreedQueues
 from graphile_worker.worker.kept_queues import KeptQueues
-from graphile_worker.worker.steady_connection import SteadyConnection
+from graphile_worker.worker.steady_connection import LOCKED, SteadyConnection
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,6 @@ _MOST_ADVANCED: Final = 100
 """Queues that go on in one statement."""
 _BLOCKED_FOR: Final = 0.05
 """Seconds until a row that another session had locked is tried again."""
-_LOCKED: Final = "55P03"
-"""Another session has a row locked, longer than the lock_timeout."""
 _UNSTORABLE: Final = "the error of this job could not be stored: "
 
 T = TypeVar("T")
@@ -261,7 +259,7 @@ class Releaser:
         try:
             gone, ambiguous = await self._persist(statement, waits_for_locks=False)
         except DatabaseError as error:
-            if error.sqlstate != _LOCKED:
+            if error.sqlstate != LOCKED:
                 raise
             await self._complete_any(jobs)
             return
@@ -328,7 +326,7 @@ class Releaser:
             try:
                 return await self._connection.run(statement), ambiguous
             except DatabaseError as error:
-                if _is_refusal(error) or (error.sqlstate == _LOCKED and not waits_for_locks):
+                if _is_refusal(error) or (error.sqlstate == LOCKED and not waits_for_locks):
                     raise
                 ambiguous = True
                 delay = next(delays)

@@ -20,8 +20,10 @@ HOT_PATH_SETTINGS: Final = {
     "enable_bitmapscan": "off",
     "lock_timeout": "100ms",
 }
-"""For statements that always want the index: planned once, whatever the statistics say. No claim
-waits for a lock, and a release has another way when it would."""
+"""For statements that always want the index: planned once, whatever the statistics say. A claim
+that waits for a lock is sent anew, and a release has another way when it would."""
+LOCKED: Final = "55P03"
+"""The SQLSTATE of a statement that waited for a lock for longer than that."""
 
 _PATIENCE: Final = 5.0
 """Seconds after which a server that does not answer counts as lost."""
