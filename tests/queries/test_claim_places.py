@@ -24,6 +24,7 @@ from graphile_worker.worker.steady_connection import HOT_PATH_SETTINGS
 
 SCHEMA = Schema("graphile_worker")
 JOBS = "graphile_worker._private_jobs"
+QUEUES = "graphile_worker._private_job_queues"
 EPOCH = "to_timestamp(1767225600.123456)"
 MOST_PAGES = 400
 """Looked at by a claim of 24 jobs in the middle of a tie: most in the indexes of what it writes."""
@@ -69,7 +70,7 @@ ROWS = st.lists(
 
 async def store(connection: asyncpg.Connection, rows: list[Stored]) -> None:
     """A table of these, in an order on disk that is not that of the ids."""
-    await connection.execute(f"truncate {JOBS}, graphile_worker._private_job_queues")
+    await connection.execute(f"truncate {JOBS}, {QUEUES}")
     order = list(enumerate(rows, 1))
     random.Random(len(rows)).shuffle(order)
     for id_, row in order:
@@ -135,6 +136,35 @@ async def test_one_claim_after_the_other_takes_all_jobs_once_and_in_order(
 
 def here(place: Place) -> int:
     return round(place.run_at - 1767225600.123456)
+
+
+@pytest.mark.parametrize("by_index", [True, False])
+async def test_a_plain_claim_tells_of_jobs_in_queues(
+    connection: asyncpg.Connection, by_index: bool
+) -> None:
+    """Without our index it tells of queues, which may have none."""
+
+    async def told() -> set[bool]:
+        statement = claim_jobs(
+            SCHEMA,
+            worker_id="w",
+            task_ids=[1],
+            forbidden_flags=None,
+            now=None,
+            limit=9,
+            look=Look.PLAIN,
+            by_index=by_index,
+        )
+        return {job.queues_exist for job in await run(connection, statement)}
+
+    await store(connection, [Stored(0, 0, "plain")])
+    assert await told() == {False}
+    await store(connection, [Stored(0, 0, "plain"), Stored(0, 0, "in a queue")])
+    await connection.execute(f"insert into {QUEUES} (queue_name) values ('q')")
+    assert await told() == {True}
+    await connection.execute(f"delete from {JOBS} where job_queue_id is not null")
+    await connection.execute(f"update {JOBS} set locked_at = null")
+    assert await told() == {not by_index}
 
 
 @KINDS

@@ -56,20 +56,36 @@ def test_while_queues_have_jobs_it_always_looks_everywhere() -> None:
     assert looks.next() is None
 
 
-def test_it_looks_everywhere_again_after_a_tenth_of_a_second_or_longer_where_that_is_dear(
+def test_what_a_plain_claim_saw_of_queues_counts_for_the_next_look(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     looks = Looks()
+    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, is_full=True)
+    looks.claimed(jobs((0, 1.5, 4), queues_exist=True), looks.next(), 0.001, is_full=True)
+    assert looks.next() is not None, "not before its time"
+    now += 0.1
+    assert looks.next() is None
+
+
+def test_it_begins_at_the_front_after_a_tenth_of_a_second_or_longer_where_that_is_dear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    looks = Looks()
+    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, is_full=True)
     for took, plain_for in [(0.001, 0.1), (0.1, 2.0), (60.0, 5.0)]:
-        looks.claimed(jobs((0, 1.5, 3)), None, took, is_full=True)
+        looks.claimed(jobs((0, 1.5, 3)), FRONT, took, is_full=True)
         start = now
         now = start + plain_for - 0.001
         looks.claimed(jobs((0, 1.5, 4)), looks.next(), 0.001, is_full=True)
-        assert looks.next() is not None, "plain claims do not put it off"
+        assert looks.next() not in {None, FRONT}, "other claims do not put it off"
         now = start + plain_for
-        assert looks.next() is None
+        assert looks.next() == FRONT
+    looks.claimed(jobs((0, 1.5, 3), queues_exist=True), FRONT, 0.001, is_full=True)
+    assert looks.next() is None
 
 
 def test_a_call_is_first_answered_by_a_plain_look_where_no_queue_has_jobs() -> None:

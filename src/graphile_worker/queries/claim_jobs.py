@@ -65,6 +65,7 @@ def claim_jobs(  # noqa: PLR0913 (what a job must be, and how it is looked for)
     limit: int,
     look: Look,
     start: Place = FRONT,
+    by_index: bool = True,
     details: bool = True,
 ) -> Statement[list[ClaimedJob]]:
     """Claim up to `limit` due jobs: attempts counted, locked for this worker.
@@ -79,6 +80,7 @@ def claim_jobs(  # noqa: PLR0913 (what a job must be, and how it is looked for)
         details: whether the columns that only `ctx.job` shows are read; without, they are None.
         look: where.
         start: where a plain look begins; the others begin at the front.
+        by_index: whether our index is there; only a plain look asks.
 
     Returns:
         Jobs in no particular order. An empty answer does not prove that nothing is due: rows that
@@ -86,7 +88,7 @@ def claim_jobs(  # noqa: PLR0913 (what a job must be, and how it is looked for)
     """
     args: tuple[object, ...] = (worker_id, task_ids, forbidden_flags, now, details)
     if look is Look.PLAIN:
-        args = (*args, *start)
+        args = (*args, *start, by_index)
     return Statement(look.value, load(look.value, schema, limit), args, claimed)
 
 

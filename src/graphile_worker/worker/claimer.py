@@ -202,6 +202,7 @@ class Claimer:
             limit=limit,
             look=self._everywhere if start is None else Look.PLAIN,
             start=start or FRONT,
+            by_index=rules.by_index,
             details=self._task_ids.show_jobs,
         )
 

@@ -9,27 +9,29 @@ from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.queries.claim_jobs import FRONT, Place, place_after
 
 _PLAIN_FOR: Final = 0.1
-"""Seconds of plain claims after one that looked everywhere and saw no queue."""
+"""Seconds of claims from where the last one ended, after one that began at the front."""
 _PLAIN_AT_MOST: Final = 5.0
-"""The same where looking everywhere takes long."""
+"""The same where claims from the front take long."""
 _SHARE: Final = 20
-"""So many times as long as the last look everywhere took, plain claims follow it."""
+"""So many times as long as the last claim from the front took, such claims follow it."""
 
 
 class Looks:
-    """Mostly from where the last claim ended on, and often enough everywhere."""
+    """Mostly from where the last claim ended on, and often enough from the front or everywhere."""
 
     def __init__(self) -> None:
         self._plain_until = 0.0
-        self._plain_once = False
+        self._is_known = False
         self._queues_exist = True
         self._reached = FRONT
 
     def next(self) -> Place | None:
         """From where on the next claim looks for jobs of no queue; None: it looks everywhere."""
-        if self._plain_once or time.monotonic() < self._plain_until:
+        if not self._is_known:
+            return None
+        if time.monotonic() < self._plain_until:
             return self._reached
-        return None
+        return None if self._queues_exist else FRONT
 
     def claimed(
         self, jobs: list[ClaimedJob], start: Place | None, took: float, *, is_full: bool
@@ -42,14 +44,13 @@ class Looks:
             took: seconds.
             is_full: it brought all it asked for.
         """
-        self._plain_once = False
-        if jobs and start is None:
+        self._is_known = is_full
+        if jobs:
             self._queues_exist = jobs[0].queues_exist
         if not is_full:
-            self._plain_until, self._reached = 0.0, FRONT
             return
         self._reached = place_after(jobs)
-        if start is None:
+        if start is None or start == FRONT:
             pause = 0.0 if self._queues_exist else _pause(took)
             self._plain_until = time.monotonic() + pause
 
@@ -59,13 +60,14 @@ class Looks:
         What calls is most likely a job of no queue, which a plain claim finds sooner; where it
         finds nothing, a look everywhere follows.
         """
-        self._plain_once = is_called and not self._queues_exist
+        self._is_known = is_called and not self._queues_exist
+        self._plain_until = 0.0
 
 
 def _pause(took: float) -> float:
-    """How long claims may be plain: so long may wait what is more urgent than the last job.
+    """How long claims go on from where the last one ended: so long waits what is more urgent.
 
-    A tenth of a second; but where a look everywhere takes long, as while an old transaction keeps
-    the index full of jobs that are gone, it takes a twentieth of the time at most.
+    A tenth of a second; but where a claim from the front takes long, as while an old transaction
+    keeps the index full of jobs that are gone, those take a twentieth of the time at most.
     """
     return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)

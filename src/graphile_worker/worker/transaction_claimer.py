@@ -204,7 +204,7 @@ class TransactionClaimer:
         jobs = await connection.run(self._claim(limit, start or FRONT))
         took = time.monotonic() - started
         self._looks.claimed(jobs, start, took, is_full=len(jobs) == limit)
-        if not jobs and start is not None:
+        if not jobs and start not in {None, FRONT}:
             return await self._look(connection, limit)
         return jobs
 

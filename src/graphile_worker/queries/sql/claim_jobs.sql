@@ -1,7 +1,7 @@
--- Takes the first due jobs that are in no queue, from a place in their order on. Used while no named
--- queue has any, for a moment after a claim that looked everywhere: entries of the index whose jobs
--- are gone are stepped over one by one as long as some old transaction might still see them, so
--- where the last claim ended the next one begins.
+-- Takes the first due jobs that are in no queue, from a place in their order on, and says whether
+-- there are any in queues ($9: our index tells; without it, whether there is a queue). Used while
+-- there are none. Entries of the index whose jobs are gone are stepped over one by one as long as
+-- some old transaction might still see them, so where the last claim ended the next one begins.
 -- jobs_no_queue_index gives them in order, so the scan ends after :BATCH_SIZE rows that nobody
 -- else holds. Ties of priority and run_at come in any order: `order by …, id` would have to read
 -- the whole tie, all rows of one add_jobs call.
@@ -52,4 +52,14 @@ returning
   case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
   case when $5::boolean then j.flags::text end,
   case when $5::boolean then date_part('epoch', j.created_at) end,
-  case when $5::boolean then date_part('epoch', j.updated_at) end, false
+  case when $5::boolean then date_part('epoch', j.updated_at) end,
+  case when $9::boolean
+    then (
+      select k.job_queue_id
+      from :GRAPHILE_WORKER_SCHEMA._private_jobs as k
+      where k.is_available = true and k.job_queue_id is not null
+      order by k.job_queue_id
+      limit 1
+    ) is not null
+    else exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)
+  end
