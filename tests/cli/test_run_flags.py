@@ -84,7 +84,7 @@ def test_every_option_has_a_variable_by_its_name():
 def test_flags_win_over_code():
     options = merged(
         WorkerOptions(concurrency=3, poll_interval=9, forbidden_flags=["x"], database_url="code"),
-        *("--concurrency", "5", "--poll-interval", "500ms", "--max-pg-conn", "7"),
+        *("--concurrency", "5", "--poll-interval", "500ms", "--max-pg-conn", "9"),
         *("--forbidden-flag", "a", "--forbidden-flag", "b", "--thread-workers", "2"),
         *("--process-workers", "1", "--no-notification-delivery", "--use-local-time"),
         *("--no-prepared-statements", "--direct-database-url", "direct"),
@@ -97,7 +97,7 @@ def test_flags_win_over_code():
         environment=Layer(database_url="environment", schema="e"),
     )
     assert (options.database_url, options.schema) == ("flag", "s")
-    assert (options.concurrency, options.max_pg_conn) == (5, 7)
+    assert (options.concurrency, options.max_pg_conn) == (5, 9)
     assert options.poll_interval == timedelta(milliseconds=500)
     assert options.forbidden_flags == ("a", "b")
     assert (options.thread_workers, options.process_workers) == (2, 1)

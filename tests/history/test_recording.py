@@ -25,6 +25,8 @@ from graphile_worker import (
     WorkerUtils,
     task,
 )
+from graphile_worker.database.schema import Schema
+from graphile_worker.queries.history import try_lock_history
 from graphile_worker.worker import run_records
 
 HOUR = timedelta(hours=1)
@@ -259,6 +261,38 @@ async def test_room_for_a_day_is_made_when_it_is_missing(gw_database: str) -> No
         assert len(await utils.history.runs()) == 1
 
 
+async def test_attempts_wait_while_another_worker_makes_room(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        WorkerUtils.connect(gw_database) as utils,
+        sql(gw_database) as db,
+        sql(gw_database) as other,
+    ):
+        await utils.history.install(ALL)
+        for day in await db.fetch(
+            "select inhrelid::regclass::text from pg_inherits "
+            "where inhparent = 'graphile_worker._gwx_run'::regclass"
+        ):
+            await db.execute(f"drop table {day[0]}")
+        async with running(gw_database, tasks=TASKS, extensions=[set()]):
+            async with other.transaction():
+                tidying = try_lock_history(Schema("graphile_worker"))
+                assert await other.fetchval(tidying.text, *tidying.args)
+                await utils.add_job(fine)
+
+                async def could_not() -> bool:
+                    return "cannot store history" in caplog.text
+
+                await until(could_not)
+            await until(partial(stored, utils))
+    assert "history lacks" not in caplog.text
+
+
+async def stored(utils: WorkerUtils) -> bool:
+    return bool(await utils.history.runs())
+
+
 async def test_attempts_of_a_day_that_is_not_kept_do_not_keep_the_others(
     gw_database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,11 +310,7 @@ async def test_attempts_of_a_day_that_is_not_kept_do_not_keep_the_others(
             await until(partial(nothing_left, utils))
             is_long_ago = False
             kept = await utils.add_job(fine)
-
-            async def stored() -> bool:
-                return bool(await utils.history.runs())
-
-            await until(stored)
+            await until(partial(stored, utils))
         assert [run.job_id for run in await utils.history.runs()] == [kept.id]
     assert "history lacks 1 runs" in caplog.text
 

@@ -369,10 +369,14 @@ STEPS: dict[Callable[[World], Awaitable[None]], str | None] = {
 
 
 def going_on(world: World, job: ClaimedJob) -> Statement[Advanced]:
+    return going_on_with(world, [job])
+
+
+def going_on_with(world: World, jobs: list[ClaimedJob]) -> Statement[Advanced]:
     return release_and_take_next(
         SCHEMA,
         worker_id="b",
-        jobs=[job],
+        jobs=jobs,
         task_ids=world.task_ids,
         forbidden_flags=None,
         now=None,
@@ -424,4 +428,31 @@ async def test_a_job_that_another_session_holds_is_not_released_and_its_queue_no
             )
             answer = await asyncio.wait_for(world.b.run(going_on(world, job)), 15)
         assert answer == Advanced({job.id: False}, {})
+        assert await violations(world.sql) == []
+
+
+async def test_a_queue_is_not_unlocked_by_a_job_that_lost_it_while_another_of_ours_is_blocked(
+    gw_database: str,
+) -> None:
+    """One batch of outcomes: the first run of a queue, which was taken from us, and the second."""
+    async with a_world(gw_database, 2, Look.HEADS) as world:
+        [first] = await world.b.run(world.claim("b", 1))
+        await removed_the_head(world)
+        await gave_back_what_b_held(world)
+        await world.sql.execute("delete from graphile_worker._private_jobs where id = $1", first.id)
+        [second] = await world.b.run(world.claim("b", 1))
+        assert first.queue_id == second.queue_id
+        failed = [(job, Unfinished(Verdict.SPENT, "no")) for job in (first, second)]
+        async with world.a.transaction():
+            await world.a.raw.execute(
+                "select from graphile_worker._private_jobs where id = $1 for update", second.id
+            )
+            for release in (
+                release_completed(SCHEMA, worker_id="b", jobs=[first, second]),
+                release_unfinished(SCHEMA, worker_id="b", jobs=failed),
+            ):
+                assert await world.b.run(release) == {second.id: False}
+                assert await violations(world.sql) == []
+            answer = await world.b.run(going_on_with(world, [first, second]))
+        assert answer == Advanced({second.id: False}, {})
         assert await violations(world.sql) == []

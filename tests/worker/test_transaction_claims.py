@@ -333,3 +333,27 @@ def test_other_modes_are_refused() -> None:
         WorkerOptions(claim_mode="turbo")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="max_pg_conn must be at least 8"):
         WorkerOptions(claim_mode="transaction", max_pg_conn=6)
+
+
+async def test_an_idle_worker_ends_at_once(gw_database: str) -> None:
+    """No lane that waited for its turn claims once more, and then waits for its poll."""
+
+    @task(payload=None)
+    async def never() -> None: ...
+
+    options = WorkerOptions(
+        database_url=gw_database,
+        tasks=[never],
+        listen_os_shutdown_signals=False,
+        **{**MODE, "poll_interval": timedelta(minutes=10)},
+    )
+    async with options.init() as worker:
+        run = asyncio.create_task(worker.run())
+
+        async def is_idle() -> bool:
+            return worker.health().is_ready
+
+        await until(is_idle)
+        async with asyncio.timeout(4):  # the worker gives up on its services after five
+            worker.request_shutdown()
+            await run

@@ -239,6 +239,7 @@ class LocalQueue:
     def _give_all_back(self) -> None:
         self._stop_timer()
         self._returning += len(self._jobs)
+        self._started_before += len(self._jobs)  # they leave without starting
         while self._jobs:
             self._give_back(self._jobs.popleft())
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
+from graphile_worker.errors import DatabaseError
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
+from graphile_worker.worker.steady_connection import LOCKED
+
+_PATIENCE: Final = 1.0
+"""Seconds for which claims may wait for the locks of others before that is a failure."""
+_LET_PASS: Final = 0.02
+"""Seconds until a claim that waited is sent anew, at most."""
 
 
 class MissingRoom:
@@ -27,6 +37,36 @@ class MissingRoom:
         self._is_missing = True
         await self._wakeup.wait(timeout)
         self._is_missing = False
+
+
+class Hindrances:
+    """Claims that only came to wait for others, for a moment.
+
+    `skip locked` passes by rows that are locked, but PostgreSQL waits for a row that changes again
+    while its new version is being looked for: workers that run tiny jobs of the same batch meet
+    there.
+    """
+
+    def __init__(self, shutdown: ShutdownSignal) -> None:
+        self._shutdown = shutdown
+        self._since: float | None = None
+
+    def passed(self) -> None:
+        """A claim was answered."""
+        self._since = None
+
+    def is_one(self, error: DatabaseError) -> bool:
+        """Whether the claim that failed is worth no word, and to be sent anew."""
+        if error.sqlstate != LOCKED:
+            return False
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        return now - self._since < _PATIENCE
+
+    async def let_pass(self) -> None:
+        """Wait a little, each worker for another time."""
+        await pause(self._shutdown, random.uniform(0, _LET_PASS))  # noqa: S311 (jitter)
 
 
 async def claim_until_empty(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError, DatabaseError
@@ -17,20 +15,15 @@ from graphile_worker.queries.claim_jobs import FRONT, Look, Place, batch_size, c
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
-from graphile_worker.worker.claim_loop import MissingRoom, claim_until_empty, pause
+from graphile_worker.worker.claim_loop import Hindrances, MissingRoom, claim_until_empty, pause
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.looks import Looks
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
-from graphile_worker.worker.steady_connection import LOCKED, SteadyConnection
+from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
 logger = logging.getLogger(__name__)
-
-_PATIENCE: Final = 1.0
-"""Seconds for which claims may wait for the locks of others before that is a failure."""
-_LET_PASS: Final = 0.02
-"""Seconds until a claim that waited is sent anew, at most."""
 
 
 class Claimer:
@@ -70,7 +63,7 @@ class Claimer:
         self._everywhere = Look.HEADS if rules.by_index else Look.QUEUES
         self._looks = Looks()
         self._plans = Plans(connection)
-        self._hindered_since: float | None = None
+        self._hindrances = Hindrances(shutdown)
         self.is_answered = False
         """Whether the last claim was answered."""
         self.answered_at: float | None = None
@@ -146,11 +139,11 @@ class Claimer:
             try:
                 jobs = await self._send_claim(asked, start)
             except DatabaseError as error:
-                if not self._was_hindered(error):
+                if not self._hindrances.is_one(error):
                     raise
                 jobs = None
         if jobs is None:
-            await pause(self._shutdown, random.uniform(0, _LET_PASS))  # noqa: S311 (jitter)
+            await self._hindrances.let_pass()
             return None
         self._take(jobs, asked)
         if jobs:
@@ -172,24 +165,11 @@ class Claimer:
             self._lost_claims.suspect()
             raise
         self.answered_at = self._plans.claimed(started)
-        self.is_answered, self._hindered_since = True, None
+        self.is_answered = True
+        self._hindrances.passed()
         took = self.answered_at - started
         self._looks.claimed(jobs, start, took, is_full=len(jobs) == limit)
         return jobs
-
-    def _was_hindered(self, error: DatabaseError) -> bool:
-        """Whether it only came to wait for others, for a moment.
-
-        `skip locked` passes by rows that are locked, but PostgreSQL waits for a row that changes
-        again while its new version is being looked for: workers that run tiny jobs of the same
-        batch meet there.
-        """
-        if error.sqlstate != LOCKED:
-            return False
-        now = time.monotonic()
-        if self._hindered_since is None:
-            self._hindered_since = now
-        return now - self._hindered_since < _PATIENCE
 
     def _statement(self, limit: int, start: Place | None) -> Statement[list[ClaimedJob]]:
         rules = self._rules

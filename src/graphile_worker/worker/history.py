@@ -172,10 +172,11 @@ class HistoryRecorder:
         except DatabaseError as error:
             if error.sqlstate != _NO_DAY:
                 raise
+            if not await self._tidy():
+                raise  # somebody else is making room
             await self._add_where_there_is_room(runs)
 
     async def _add_where_there_is_room(self, runs: list[RunRow]) -> None:
-        await self._tidy()
         days = await self._database.run(run_days(self._schema))
         kept = [run for run in runs if run.finished_at.date() in days]
         if kept:
@@ -219,8 +220,10 @@ class HistoryRecorder:
     async def _sample(self) -> None:
         await perform_together(self._database, operations.take_sample(self._schema))
 
-    async def _tidy(self) -> None:
-        await perform_together(self._database, operations.prune(Setup(schema=self._schema)))
+    async def _tidy(self) -> bool:
+        """Make room for the next days and delete what is old; False: somebody else is at it."""
+        setup = Setup(schema=self._schema)
+        return await perform_together(self._database, operations.prune(setup))
 
     async def _set_clock(self) -> None:
         sent = time.time()
@@ -230,7 +233,7 @@ class HistoryRecorder:
     # -- whatever happens --------------------------------------------------------------------
 
     async def _logged(
-        self, what: str, work: Awaitable[None], *, within: float = _STORE_WITHIN
+        self, what: str, work: Awaitable[object], *, within: float = _STORE_WITHIN
     ) -> bool:
         """Do something that nobody depends on; whether it was done."""
         try:

@@ -17,7 +17,7 @@ from graphile_worker.queries.row_locks import BEGIN, COMMIT, claim_by_row_lock, 
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
-from graphile_worker.worker.claim_loop import MissingRoom, claim_until_empty, pause
+from graphile_worker.worker.claim_loop import Hindrances, MissingRoom, claim_until_empty, pause
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.looks import Looks
 from graphile_worker.worker.lost_claims import LostClaims
@@ -79,6 +79,7 @@ class TransactionClaimer:
         # By the identity of a job as it is released, until it is.
         self._taken_as: dict[int, ClaimedJob] = {}
         self._looks = Looks()
+        self._hindrances = Hindrances(shutdown)
         self._asking = asyncio.Lock()
         self.is_answered = False
         """Whether the last claim was answered."""
@@ -139,13 +140,14 @@ class TransactionClaimer:
         while not self._shutdown.draining.is_set():
             try:
                 async with self._asking:
+                    if self._shutdown.draining.is_set():
+                        break
                     batch = await self._claim_into_room(connection, plans)
                     if batch is not None and not batch.size:
                         await connection.run(COMMIT)
                         await self._task_ids.refresh_if_old(connection)
                         await self._wakeup.wait(self._rules.poll_interval)
-                        continue
-                if batch is not None:
+                if batch is not None and batch.size:
                     await self._finish(connection, batch)
             except DatabaseError as error:
                 self.is_answered = False
@@ -166,7 +168,10 @@ class TransactionClaimer:
     async def _claim_into_room(
         self, connection: SteadyConnection, plans: Plans
     ) -> RowLockBatch | None:
-        """Lock jobs and start them; None when there was no room, after waiting for some."""
+        """Lock jobs and start them.
+
+        None, after a while, when there was no room, or others were in the way.
+        """
         if self._turn_to_claim is not None:
             await self._turn_to_claim()
         room = self._room()
@@ -178,24 +183,31 @@ class TransactionClaimer:
             await self._lost_claims.give_back()
             await plans.renew_if_old()
             jobs = await self._lock(connection, plans, asked)
-            batch = RowLockBatch(jobs)
+            batch = RowLockBatch(jobs or [])
             self._batches |= dict.fromkeys(batch.running, batch)
+        if jobs is None:
+            await self._hindrances.let_pass()
+            return None
         self._take(jobs, asked)
         return batch
 
     async def _lock(
         self, connection: SteadyConnection, plans: Plans, limit: int
-    ) -> list[ClaimedJob]:
+    ) -> list[ClaimedJob] | None:
+        """None: the locks of others were in the way."""
         started = time.monotonic()
         try:
             await connection.run(BEGIN)
             # With everything paused, a claim would read all jobs that are due.
             jobs = await self._look(connection, limit) if self._task_ids.ids else []
-        except BaseException:
+        except BaseException as error:
             await connection.aclose()
+            if isinstance(error, DatabaseError) and self._hindrances.is_one(error):
+                return None
             raise
         self.answered_at = plans.claimed(started)
         self.is_answered = True
+        self._hindrances.passed()
         return jobs
 
     async def _look(self, connection: SteadyConnection, limit: int) -> list[ClaimedJob]:

@@ -65,6 +65,10 @@ with held as materialized (
   select l.id, l.job_queue_id
   from locked_heads as l
   where ((l.job_queue_id, l.id) in (select heads.queue_id, heads.id from heads)) is true
+), left_queues as materialized (
+  select held.queue_id as id, held.locked_at
+  from held
+  where held.id not in (select blocked.id from blocked)
 ), stamped as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   set
@@ -73,11 +77,9 @@ with held as materialized (
       when q.id = any (array(select next.job_queue_id from next))
       then coalesce($4::timestamptz, now())
     end
-  where q.id = any (array(
-      select held.queue_id from held where held.id not in (select blocked.id from blocked)
-    ))
+  where q.id = any (array(select l.id from left_queues as l))
     and q.locked_by = $1::text
-    and ((q.id, date_part('epoch', q.locked_at)) in (select held.queue_id, held.locked_at from held))
+    and ((q.id, date_part('epoch', q.locked_at)) in (select l.id, l.locked_at from left_queues as l))
       is true
 ), taken as (
   update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
