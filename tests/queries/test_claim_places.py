@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.hot_path import as_workers_have_it
 from support.running import sql
 
 from graphile_worker.database.schema import Schema
@@ -20,7 +20,6 @@ from graphile_worker.database.statement import Statement
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.queries.claim_jobs import FRONT, Look, Place, claim_jobs, place_after
 from graphile_worker.queries.row_locks import claim_by_row_lock
-from graphile_worker.worker.steady_connection import HOT_PATH_SETTINGS
 
 SCHEMA = Schema("graphile_worker")
 JOBS = "graphile_worker._private_jobs"
@@ -199,15 +198,6 @@ async def test_in_the_middle_of_a_tie_jobs_that_are_gone_are_not_read_again(
         by_time = await pages(worker, claim(kind, start._replace(id=None), 24))
     assert by_id < MOST_PAGES
     assert by_time > by_id + size // 200
-
-
-@asynccontextmanager
-async def as_workers_have_it(url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(url, server_settings=dict(HOT_PATH_SETTINGS))
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def pages(connection: asyncpg.Connection, statement: Statement[Any]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from support.hot_path import as_workers_have_it
 from support.running import sql
 
 from graphile_worker.database.schema import Schema
@@ -24,7 +25,6 @@ from graphile_worker.queries.release_jobs import (
     release_unfinished,
 )
 from graphile_worker.queries.row_locks import claim_by_row_lock, settle_row_locks
-from graphile_worker.worker.steady_connection import HOT_PATH_SETTINGS
 
 SCHEMA = Schema("graphile_worker")
 JOBS = "graphile_worker._private_jobs"
@@ -81,15 +81,6 @@ async def fill(connection: asyncpg.Connection, world: str, size: int) -> None:
         due="now() - interval '1 hour' + n * interval '1 ms'",
     )
     await connection.execute(text)
-
-
-@asynccontextmanager
-async def as_workers_have_it(url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(url, server_settings=dict(HOT_PATH_SETTINGS))
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def claim(look: Look, limit: int = 24) -> Statement[list[ClaimedJob]]:

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
@@ -456,3 +456,37 @@ async def test_a_queue_is_not_unlocked_by_a_job_that_lost_it_while_another_of_ou
             answer = await world.b.run(going_on_with(world, [first, second]))
         assert answer == Advanced({second.id: False}, {})
         assert await violations(world.sql) == []
+
+
+@pytest.mark.parametrize("release", ["completed", "unfinished", "going on"])
+async def test_a_queue_whose_row_changes_meanwhile_is_unlocked_all_the_same(
+    gw_database: str, release: str
+) -> None:
+    """PostgreSQL looks at the row again then, and must not lock and look for jobs again."""
+    async with a_world(gw_database, 2, Look.HEADS) as world:
+        [job] = await world.b.run(world.claim("b", 1))
+        failed = Unfinished(Verdict.SPENT, "no", 3600)
+        statements: dict[str, Statement[Any]] = {
+            "completed": release_completed(SCHEMA, worker_id="b", jobs=[job]),
+            "unfinished": release_unfinished(SCHEMA, worker_id="b", jobs=[(job, failed)]),
+            "going on": going_on(world, job),
+        }
+        async with world.a.transaction():
+            await world.a.raw.execute(
+                "update graphile_worker._private_job_queues set queue_name = queue_name "
+                "where id = $1",
+                job.queue_id,
+            )
+            sending = asyncio.create_task(world.b.run(statements[release]))
+            async with asyncio.timeout(15):
+                while not await world.sql.fetchval(
+                    "select exists (select from pg_stat_activity where wait_event_type = 'Lock' "
+                    "and datname = current_database())"
+                ):
+                    await asyncio.sleep(0.005)
+        await asyncio.wait_for(sending, 15)
+        assert await violations(world.sql) == []
+        assert await world.sql.fetchval(
+            "select is_available from graphile_worker._private_job_queues where id = $1",
+            job.queue_id,
+        )

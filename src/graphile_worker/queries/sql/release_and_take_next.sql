@@ -66,9 +66,9 @@ with held as materialized (
   from locked_heads as l
   where ((l.job_queue_id, l.id) in (select heads.queue_id, heads.id from heads)) is true
 ), left_queues as materialized (
-  select held.queue_id as id, held.locked_at
-  from held
-  where held.id not in (select blocked.id from blocked)
+  select held.queue_id as id from held
+  except
+  select held.queue_id from held where held.id in (select blocked.id from blocked)
 ), stamped as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   set
@@ -79,7 +79,7 @@ with held as materialized (
     end
   where q.id = any (array(select l.id from left_queues as l))
     and q.locked_by = $1::text
-    and ((q.id, date_part('epoch', q.locked_at)) in (select l.id, l.locked_at from left_queues as l))
+    and ((q.id, date_part('epoch', q.locked_at)) in (select held.queue_id, held.locked_at from held))
       is true
 ), taken as (
   update :GRAPHILE_WORKER_SCHEMA._private_jobs as j

@@ -31,15 +31,15 @@ with held as materialized (
       is true
     and j.id not in (select free.id from free)
 ), left_queues as materialized (
-  select held.queue_id as id, held.locked_at
-  from held
-  where held.id not in (select blocked.id from blocked)
+  select held.queue_id as id from held
+  except
+  select held.queue_id from held where held.id in (select blocked.id from blocked)
 ), unlocked as (
   update :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
   set locked_by = null, locked_at = null
   where q.id = any (array(select l.id from left_queues as l))
     and q.locked_by = $1::text
-    and ((q.id, date_part('epoch', q.locked_at)) in (select l.id, l.locked_at from left_queues as l))
+    and ((q.id, date_part('epoch', q.locked_at)) in (select held.queue_id, held.locked_at from held))
       is true
 )
 select done.id, true from done
