@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
+import uvloop
 from support.running import running, sql, until
 
 from graphile_worker import (
@@ -268,6 +270,28 @@ async def test_completions_wait_for_others_until_the_shutdown(gw_database: str) 
             await utils.add_job(work)
             await asyncio.wait_for(ran.get(), 15)
         assert await connection.fetchval(f"select count(*) from {JOBS}") == 0
+
+
+def test_a_delay_below_a_millisecond_waits_on_uvloop_too(gw_database: str) -> None:
+    raised: list[dict[str, Any]] = []
+
+    @task(payload=None)
+    async def work() -> None: ...
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, raising: raised.append(raising))
+        async with running(gw_database, tasks=[work], complete_job_batch_delay=0.0001) as worker:
+            utils = worker.create_utils()
+            await utils.add_jobs(work, [None] * 50)
+
+            async def stored() -> bool:
+                return await utils.list_jobs() == []
+
+            await until(stored)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+    assert raised == []
 
 
 async def test_failures_have_a_delay_of_their_own(gw_database: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
+from math import inf
 from typing import Final, Protocol, TypeVar
 
 from graphile_worker.database.statement import Statement
@@ -89,7 +90,8 @@ class Releaser:
         self._sending: list[Pair] = []
         self._blocked: dict[int, Pair] = {}
         self._delays = delays if delays.any else None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._flush_at = inf
         self._is_due = False
         self._wakeup = Wakeup()
         self._freed_queues = FreedQueues(rules, on_due=self._wakeup)
@@ -122,7 +124,7 @@ class Releaser:
         """Let what waits now wait no longer for others."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._flush_at = None, inf
         if self._waiting:
             self._is_due = True
             self._wakeup()
@@ -159,10 +161,11 @@ class Releaser:
             self.flush()
         elif not self._is_due:
             at = self._loop.time() + delay
-            if self._timer is None or at < self._timer.when():
+            if at < self._flush_at:
                 if self._timer is not None:
                     self._timer.cancel()
-                self._timer = self._loop.call_at(at, self.flush)
+                # A timer of uvloop does not always know when it is due.
+                self._timer, self._flush_at = self._loop.call_at(at, self.flush), at
 
     def _take_due(self) -> bool:
         """Take what is to be sent now; False: nothing is."""
