@@ -33,7 +33,7 @@ CLAIMED = ClaimedJob(
     flags='{"flag": true}',
     created_at=(NOW - timedelta(hours=2)).timestamp(),
     updated_at=(NOW - timedelta(hours=3)).timestamp(),
-    queues_exist=True,
+    queued=2,
 )
 JOB = Job(
     id=1,

@@ -17,7 +17,7 @@ from support.running import sql
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.database.statement import Statement
-from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.claimed_job import NO_QUEUED, QUEUED, ClaimedJob
 from graphile_worker.queries.claim_jobs import FRONT, Look, Place, claim_jobs, place_after
 from graphile_worker.queries.row_locks import claim_by_row_lock
 
@@ -143,7 +143,7 @@ async def test_a_plain_claim_tells_of_jobs_in_queues(
 ) -> None:
     """Without our index it tells of queues, which may have none."""
 
-    async def told() -> set[bool]:
+    async def told() -> set[int]:
         statement = claim_jobs(
             SCHEMA,
             worker_id="w",
@@ -154,16 +154,16 @@ async def test_a_plain_claim_tells_of_jobs_in_queues(
             look=Look.PLAIN,
             by_index=by_index,
         )
-        return {job.queues_exist for job in await run(connection, statement)}
+        return {job.queued for job in await run(connection, statement)}
 
     await store(connection, [Stored(0, 0, "plain")])
-    assert await told() == {False}
+    assert await told() == {NO_QUEUED}
     await store(connection, [Stored(0, 0, "plain"), Stored(0, 0, "in a queue")])
     await connection.execute(f"insert into {QUEUES} (queue_name) values ('q')")
-    assert await told() == {True}
+    assert await told() == {QUEUED}
     await connection.execute(f"delete from {JOBS} where job_queue_id is not null")
     await connection.execute(f"update {JOBS} set locked_at = null")
-    assert await told() == {not by_index}
+    assert await told() == {NO_QUEUED if by_index else QUEUED}
 
 
 @KINDS

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.queries.claim_jobs import FRONT, Place
+from graphile_worker.jobs.claimed_job import NO_QUEUED, QUEUED, QUEUED_FAR, ClaimedJob
+from graphile_worker.queries.claim_jobs import FRONT, LOOK_AHEAD, Place
 from graphile_worker.worker import looks as module
 from graphile_worker.worker.looks import Looks
 
 
-def jobs(*at: tuple[int, float, int], queues_exist: bool = False) -> list[ClaimedJob]:
+def jobs(*at: tuple[int, float, int], queued: int = NO_QUEUED) -> list[ClaimedJob]:
     empty: dict[str, Any] = dict.fromkeys(ClaimedJob._fields)
     return [
         ClaimedJob(
@@ -21,7 +21,7 @@ def jobs(*at: tuple[int, float, int], queues_exist: bool = False) -> list[Claime
                 "priority": priority,
                 "run_at": run_at,
                 "id": id_,
-                "queues_exist": queues_exist,
+                "queued": queued,
             }
         )
         for priority, run_at, id_ in at
@@ -30,43 +30,69 @@ def jobs(*at: tuple[int, float, int], queues_exist: bool = False) -> list[Claime
 
 def test_the_first_looks_everywhere_and_the_next_goes_on() -> None:
     looks = Looks()
-    assert looks.next() is None
-    looks.claimed(jobs((0, 1.5, 7), (0, 2.5, 3)), None, 0.001, is_full=True)
-    assert looks.next() == Place(0, 2.5, None)
+    assert looks.next(2) is None
+    looks.claimed(jobs((0, 1.5, 7), (0, 2.5, 3)), None, 0.001, 2)
+    assert looks.next(2) == Place(0, 2.5, None)
 
 
 def test_in_a_tie_it_goes_on_by_id() -> None:
     looks = Looks()
-    looks.claimed(jobs((0, 1.5, 3), (0, 1.5, 7)), None, 0.001, is_full=True)
-    assert looks.next() == Place(0, 1.5, 7)
-    looks.claimed(jobs((0, 1.5, 8), (1, 1.5, 9)), looks.next(), 0.001, is_full=True)
-    assert looks.next() == Place(1, 1.5, None)
+    looks.claimed(jobs((0, 1.5, 3), (0, 1.5, 7)), None, 0.001, 2)
+    assert looks.next(2) == Place(0, 1.5, 7)
+    looks.claimed(jobs((0, 1.5, 8), (1, 1.5, 9)), looks.next(2), 0.001, 2)
+    assert looks.next(2) == Place(1, 1.5, None)
 
 
 def test_after_a_claim_that_was_not_full_it_looks_everywhere() -> None:
     looks = Looks()
-    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, is_full=True)
-    looks.claimed(jobs((0, 1.5, 4)), looks.next(), 0.001, is_full=False)
-    assert looks.next() is None
+    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, 1)
+    looks.claimed(jobs((0, 1.5, 4)), looks.next(2), 0.001, 2)
+    assert looks.next(2) is None
 
 
-def test_while_queues_have_jobs_it_always_looks_everywhere() -> None:
+def test_while_free_queues_have_jobs_it_always_looks_everywhere() -> None:
     looks = Looks()
-    looks.claimed(jobs((0, 1.5, 3), queues_exist=True), None, 0.001, is_full=True)
-    assert looks.next() is None
+    looks.claimed(jobs((0, 1.5, 3), queued=QUEUED), None, 0.001, 1)
+    assert looks.next(1) is None
 
 
-def test_what_a_plain_claim_saw_of_queues_counts_for_the_next_look(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_no_free_queue_is_near_only_what_was_seen_is_claimed_without_a_look_everywhere() -> (
+    None
+):
+    looks = Looks()
+    looks.claimed(jobs((0, 1.5, 3), (0, 1.5, 4), queued=QUEUED_FAR), None, 0.001, 2)
+    assert looks.next(2 + LOOK_AHEAD) == Place(0, 1.5, 4)
+    assert looks.next(3 + LOOK_AHEAD) is None
+    looks.claimed(jobs((0, 1.5, 5), queued=QUEUED), looks.next(1), 0.001, 1)
+    assert looks.next(1 + LOOK_AHEAD) == Place(0, 1.5, 5)
+    assert looks.next(2 + LOOK_AHEAD) is None
+
+
+def test_nor_for_longer_than_a_tenth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     looks = Looks()
-    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, is_full=True)
-    looks.claimed(jobs((0, 1.5, 4), queues_exist=True), looks.next(), 0.001, is_full=True)
-    assert looks.next() is not None, "not before its time"
-    now += 0.1
-    assert looks.next() is None
+    looks.claimed(jobs((0, 1.5, 3), queued=QUEUED_FAR), None, 60.0, 1)
+    now += 0.099
+    assert looks.next(1) is not None
+    now += 0.001
+    assert looks.next(1) is None
+
+
+def test_when_a_queue_becomes_free_it_looks_everywhere() -> None:
+    looks = Looks()
+    looks.claimed(jobs((0, 1.5, 3), queued=QUEUED_FAR), None, 0.001, 1)
+    looks.queue_freed()
+    assert looks.next(1) is None
+
+
+def test_what_a_plain_claim_saw_of_queues_counts_for_the_next() -> None:
+    looks = Looks()
+    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, 1)
+    for id_ in range(4, 4 + 2 * LOOK_AHEAD):
+        looks.claimed(jobs((0, 1.5, id_)), looks.next(1), 0.001, 1)
+    looks.claimed(jobs((0, 1.5, 99), queued=QUEUED), looks.next(1), 0.001, 1)
+    assert looks.next(1) is None
 
 
 def test_it_begins_at_the_front_after_a_tenth_of_a_second_or_longer_where_that_is_dear(
@@ -75,27 +101,27 @@ def test_it_begins_at_the_front_after_a_tenth_of_a_second_or_longer_where_that_i
     now = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     looks = Looks()
-    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, is_full=True)
+    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, 1)
     for took, plain_for in [(0.001, 0.1), (0.1, 2.0), (60.0, 5.0)]:
-        looks.claimed(jobs((0, 1.5, 3)), FRONT, took, is_full=True)
+        looks.claimed(jobs((0, 1.5, 3)), FRONT, took, 1)
         start = now
         now = start + plain_for - 0.001
-        looks.claimed(jobs((0, 1.5, 4)), looks.next(), 0.001, is_full=True)
-        assert looks.next() not in {None, FRONT}, "other claims do not put it off"
+        looks.claimed(jobs((0, 1.5, 4)), looks.next(1), 0.001, 1)
+        assert looks.next(2) not in {None, FRONT}, "other claims do not put it off"
         now = start + plain_for
-        assert looks.next() == FRONT
-    looks.claimed(jobs((0, 1.5, 3), queues_exist=True), FRONT, 0.001, is_full=True)
-    assert looks.next() is None
+        assert looks.next(2) == FRONT
+    looks.claimed(jobs((0, 1.5, 3), queued=QUEUED), FRONT, 0.001, 1)
+    assert looks.next(2) is None
 
 
 def test_a_call_is_first_answered_by_a_plain_look_where_no_queue_has_jobs() -> None:
     looks = Looks()
     looks.idle(is_called=True)
-    assert looks.next() is None, "nothing is known of queues"
-    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, is_full=False)
+    assert looks.next(2) is None, "nothing is known of queues"
+    looks.claimed(jobs((0, 1.5, 3)), None, 0.001, 2)
     looks.idle(is_called=False)
-    assert looks.next() is None
+    assert looks.next(2) is None
     looks.idle(is_called=True)
-    assert looks.next() == FRONT
-    looks.claimed([], FRONT, 0.001, is_full=False)
-    assert looks.next() is None
+    assert looks.next(2) == FRONT
+    looks.claimed([], FRONT, 0.001, 2)
+    assert looks.next(2) is None

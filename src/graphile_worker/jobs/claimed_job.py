@@ -9,6 +9,13 @@ from graphile_worker.jobs.draft import draft_of
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.jobs.stored import flags_of, moment, payload_of
 
+NO_QUEUED: Final = 0
+"""No job is in a named queue."""
+QUEUED_FAR: Final = 1
+"""There are such jobs, but none of a free queue among the first that are due."""
+QUEUED: Final = 2
+"""There may be such jobs among the first."""
+
 
 class ClaimedJob(NamedTuple):
     """A row of the claim, in the order of its columns.
@@ -37,8 +44,8 @@ class ClaimedJob(NamedTuple):
     flags: str | None
     created_at: float
     updated_at: float
-    queues_exist: bool
-    """Whether there may be jobs of named queues; a claim that looks at none cannot say."""
+    queued: int
+    """What its claim saw of jobs in named queues: `NO_QUEUED`, `QUEUED_FAR` or `QUEUED`."""
 
     def job(self, task_identifier: str, worker_id: str) -> Job:
         """The public view of it, for handlers and hooks that ask."""

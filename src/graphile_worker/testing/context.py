@@ -11,7 +11,7 @@ from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database, SyncDatabase
 from graphile_worker.errors import ConfigurationError
-from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.claimed_job import NO_QUEUED, ClaimedJob
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.payloads.codec import to_json
 from graphile_worker.recovery.identity import WorkerIdentity
@@ -109,5 +109,5 @@ def _row(job: Job) -> ClaimedJob:
         flags=to_json(dict.fromkeys(job.flags, True)) if job.flags else None,
         created_at=job.created_at.timestamp(),
         updated_at=job.updated_at.timestamp(),
-        queues_exist=False,
+        queued=NO_QUEUED,
     )

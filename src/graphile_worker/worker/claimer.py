@@ -71,6 +71,8 @@ class Claimer:
         self._missing_room = MissingRoom(wakeup)
         self.room_made = self._missing_room.made
         """To be called when a slot is free or an outcome stored."""
+        self.queue_freed = self._looks.queue_freed
+        """To be called when a named queue that was locked for us is free."""
         self.turn = asyncio.Lock()
         """Held while a claim is under way; who takes it keeps claims from being sent."""
 
@@ -135,7 +137,7 @@ class Claimer:
         async with self.turn:
             await self._lost_claims.give_back()
             await self._plans.renew_if_old()
-            start = self._looks.next()
+            start = self._looks.next(asked)
             try:
                 jobs = await self._send_claim(asked, start)
             except DatabaseError as error:
@@ -157,7 +159,7 @@ class Claimer:
         if not self._task_ids.ids:
             # Everything is paused; to find that out, a claim would read all jobs that are due.
             self.answered_at, self.is_answered = started, True
-            self._looks.claimed([], start, 0.0, is_full=False)
+            self._looks.claimed([], start, 0.0, limit)
             return []
         try:
             jobs = await self._connection.run(self._statement(limit, start))
@@ -167,8 +169,7 @@ class Claimer:
         self.answered_at = self._plans.claimed(started)
         self.is_answered = True
         self._hindrances.passed()
-        took = self.answered_at - started
-        self._looks.claimed(jobs, start, took, is_full=len(jobs) == limit)
+        self._looks.claimed(jobs, start, self.answered_at - started, limit)
         return jobs
 
     def _statement(self, limit: int, start: Place | None) -> Statement[list[ClaimedJob]]:

@@ -362,6 +362,7 @@ class Engine:
 
     def _queue_freed(self) -> None:
         """A named queue that we had locked may have a next job."""
+        self.claimer.queue_freed()
         if self.local_queue is not None:
             self.local_queue.queue_freed()
         self._wakeup()

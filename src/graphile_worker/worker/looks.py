@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.queries.claim_jobs import FRONT, Place, place_after
+from graphile_worker.jobs.claimed_job import NO_QUEUED, QUEUED, QUEUED_FAR, ClaimedJob
+from graphile_worker.queries.claim_jobs import FRONT, LOOK_AHEAD, Place, place_after
 
 _PLAIN_FOR: Final = 0.1
 """Seconds of claims from where the last one ended, after one that began at the front."""
@@ -17,42 +17,48 @@ _SHARE: Final = 20
 
 
 class Looks:
-    """Mostly from where the last claim ended on, and often enough from the front or everywhere."""
+    """Mostly from where the last claim ended on, and often enough from the front or everywhere.
+
+    While jobs are in queues, only as many are claimed without a look at these as the last look
+    everywhere has seen to be in none, so that the order is the same.
+    """
 
     def __init__(self) -> None:
         self._plain_until = 0.0
+        self._plain_jobs = 0
         self._is_known = False
-        self._queues_exist = True
+        self._queued = QUEUED
         self._reached = FRONT
 
-    def next(self) -> Place | None:
-        """From where on the next claim looks for jobs of no queue; None: it looks everywhere."""
+    def next(self, limit: int) -> Place | None:
+        """From where on a claim of `limit` jobs looks for those of no queue; None: everywhere."""
         if not self._is_known:
             return None
-        if time.monotonic() < self._plain_until:
+        if time.monotonic() < self._plain_until and (
+            limit <= self._plain_jobs or self._queued == NO_QUEUED
+        ):
             return self._reached
-        return None if self._queues_exist else FRONT
+        return FRONT if self._queued == NO_QUEUED else None
 
-    def claimed(
-        self, jobs: list[ClaimedJob], start: Place | None, took: float, *, is_full: bool
-    ) -> None:
+    def claimed(self, jobs: list[ClaimedJob], start: Place | None, took: float, limit: int) -> None:
         """A claim was answered.
 
         Args:
             jobs: in their order.
             start: what `next` gave for it.
             took: seconds.
-            is_full: it brought all it asked for.
+            limit: how many it asked for.
         """
-        self._is_known = is_full
+        self._is_known = len(jobs) == limit
+        self._plain_jobs -= limit
         if jobs:
-            self._queues_exist = jobs[0].queues_exist
-        if not is_full:
+            self._queued = jobs[0].queued
+        if not self._is_known:
             return
         self._reached = place_after(jobs)
         if start is None or start == FRONT:
-            pause = 0.0 if self._queues_exist else _pause(took)
-            self._plain_until = time.monotonic() + pause
+            self._plain_until = time.monotonic() + self._pause(took)
+            self._plain_jobs = limit + LOOK_AHEAD
 
     def idle(self, *, is_called: bool) -> None:
         """There was nothing to do, and now there may be; or nobody called, and it is time to look.
@@ -60,14 +66,20 @@ class Looks:
         What calls is most likely a job of no queue, which a plain claim finds sooner; where it
         finds nothing, a look everywhere follows.
         """
-        self._is_known = is_called and not self._queues_exist
+        self._is_known = is_called and self._queued == NO_QUEUED
         self._plain_until = 0.0
 
+    def queue_freed(self) -> None:
+        """A queue is free that the last look everywhere passed by."""
+        self._plain_jobs = 0
 
-def _pause(took: float) -> float:
-    """How long claims go on from where the last one ended: so long waits what is more urgent.
+    def _pause(self, took: float) -> float:
+        """How long claims go on from where the last one ended: so long waits what is more urgent.
 
-    A tenth of a second; but where a claim from the front takes long, as while an old transaction
-    keeps the index full of jobs that are gone, those take a twentieth of the time at most.
-    """
-    return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)
+        A tenth of a second; but where a claim from the front takes long, as while an old
+        transaction keeps the index full of jobs that are gone, those take a twentieth of the time
+        at most.
+        """
+        if self._queued == NO_QUEUED:
+            return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)
+        return _PLAIN_FOR if self._queued == QUEUED_FAR else 0.0

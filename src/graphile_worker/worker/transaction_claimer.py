@@ -88,6 +88,8 @@ class TransactionClaimer:
         self._missing_room = MissingRoom(wakeup)
         self.room_made = self._missing_room.made
         """To be called when a slot is free or an outcome stored."""
+        self.queue_freed = self._looks.queue_freed
+        """To be called when a named queue that was locked for us is free."""
         self.turn = asyncio.Lock()
         """Held while jobs are being locked; who takes it keeps that from happening."""
 
@@ -211,11 +213,10 @@ class TransactionClaimer:
         return jobs
 
     async def _look(self, connection: SteadyConnection, limit: int) -> list[ClaimedJob]:
-        start = self._looks.next()
+        start = self._looks.next(limit)
         started = time.monotonic()
         jobs = await connection.run(self._claim(limit, start or FRONT))
-        took = time.monotonic() - started
-        self._looks.claimed(jobs, start, took, is_full=len(jobs) == limit)
+        self._looks.claimed(jobs, start, time.monotonic() - started, limit)
         if not jobs and start not in {None, FRONT}:
             return await self._look(connection, limit)
         return jobs

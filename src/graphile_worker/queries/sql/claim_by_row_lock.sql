@@ -38,5 +38,5 @@ select
   case when $4::boolean then j.last_error end, case when $4::boolean then j.revision end,
   case when $4::boolean then j.flags::text end,
   case when $4::boolean then date_part('epoch', j.created_at) end,
-  case when $4::boolean then date_part('epoch', j.updated_at) end, false
+  case when $4::boolean then date_part('epoch', j.updated_at) end, 0
 from (select * from tie union all select * from rest) as j

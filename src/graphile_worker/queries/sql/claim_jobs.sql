@@ -1,6 +1,6 @@
 -- Takes the first due jobs that are in no queue, from a place in their order on, and says whether
--- there are any in queues ($9: our index tells; without it, whether there is a queue). Used while
--- there are none. Entries of the index whose jobs are gone are stepped over one by one as long as
+-- there are any in queues (2 or 0; $9: our index tells; without it, whether there is a queue). Used
+-- while there are none, or none that is free near the front. Entries of the index whose jobs are gone are stepped over one by one as long as
 -- some old transaction might still see them, so where the last claim ended the next one begins.
 -- jobs_no_queue_index gives them in order, so the scan ends after :BATCH_SIZE rows that nobody
 -- else holds. Ties of priority and run_at come in any order: `order by …, id` would have to read
@@ -53,7 +53,7 @@ returning
   case when $5::boolean then j.flags::text end,
   case when $5::boolean then date_part('epoch', j.created_at) end,
   case when $5::boolean then date_part('epoch', j.updated_at) end,
-  case when $9::boolean
+  (case when $9::boolean
     then (
       select k.job_queue_id
       from :GRAPHILE_WORKER_SCHEMA._private_jobs as k
@@ -62,4 +62,4 @@ returning
       limit 1
     ) is not null
     else exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)
-  end
+  end)::integer * 2
