@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import signal
@@ -63,6 +64,23 @@ def test_with_keep_it_stays_and_runs_what_others_add(start, migrated_database):
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20) == ("\n", "")
     assert process.returncode == 0
+
+
+def test_what_is_kept_is_in_a_place_of_its_own(cli, start, tmp_path):
+    """The database that `embedded:` names is the user's, and may have jobs for `send_email`."""
+    ours = {"DATABASE_URL": "embedded:"}
+    assert cli("migrate", env=ours).code == 0
+    assert cli("add", "send_email", env=ours).code == 0
+    process = start("demo", "--keep", "--jobs", "20", env=ours)
+    said = "".join(iter(process.stdout.readline, "Jobs run since:\n"))
+    [url] = re.findall(r"export DATABASE_URL=(.*)", said)
+    theirs = {"DATABASE_URL": shlex.split(url)[0]}
+    assert json.loads(cli("stats", "--json", env=theirs).out)["total"] == 0
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == ("\n", "")
+    assert json.loads(cli("stats", "--json", env=ours).out)["ready"] == 1
+    kept = {"DATABASE_URL": f"embedded://{tmp_path}/.graphile-worker/demo"}
+    assert json.loads(cli("stats", "--json", env=kept).out)["total"] == 0
 
 
 def test_ctrl_c_ends_it_before_it_is_done(start, migrated_database):

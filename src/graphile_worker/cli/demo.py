@@ -27,13 +27,12 @@ def command(context: click.Context, *, jobs: int, keep: bool) -> int:
     """See a worker at work, on a PostgreSQL that comes along.
 
     Adds example jobs, runs them, and checks the result against the database, which is thrown away
-    afterwards; with --keep it stays in ./.graphile-worker/pg. A database of yours is used only if
-    --database-url names it: DATABASE_URL is not looked at.
+    afterwards; with --keep it stays in ./.graphile-worker/demo. A database of yours is used only if
+    --database-url names it: DATABASE_URL is not looked at, nor is the database of embedded:.
     """
     flags = Settings.of(context).flags
-    url = flags.database_url or ("embedded:" if keep else "embedded:?temporary")
     # Something to read before the imports that take a while.
     click.echo("A worker, some thousand jobs, and a database to keep them in.\n")
     from graphile_worker.cli.demo_run import Demo, run_demo  # noqa: PLC0415
 
-    return run_demo(Demo(url=url, schema=flags.schema, jobs=jobs, keep=keep))
+    return run_demo(Demo(url=flags.database_url, schema=flags.schema, jobs=jobs, keep=keep))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import click
 
@@ -46,9 +47,9 @@ _job_failures: Final = logging.getLogger("graphile_worker.worker.run_job")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """What was asked for."""
+    """What was asked for; no URL is a PostgreSQL that comes along."""
 
-    url: str
+    url: str | None
     schema: str | None
     jobs: int
     keep: bool
@@ -81,7 +82,7 @@ async def _run(demo: Demo) -> int:
     stop = Stop()
     with shutdown_on_signals(stop, stop):
         try:
-            async with _database(demo.url) as url:
+            async with _database(_place(demo)) as url:
                 await _show(demo, url, stop)
         except asyncio.CancelledError:
             if not stop.asked:
@@ -89,6 +90,14 @@ async def _run(demo: Demo) -> int:
             click.echo()  # the terminal wrote ^C
             return 0 if stop.welcome else _INTERRUPTED
     return 0
+
+
+def _place(demo: Demo) -> str:
+    """Without a URL not `embedded:`, whose jobs for `send_email` are none of the demo's."""
+    if demo.url is not None:
+        return demo.url
+    folder = Path.cwd() / ".graphile-worker" / "demo"
+    return f"embedded://{quote(str(folder))}" if demo.keep else "embedded:?temporary"
 
 
 @asynccontextmanager
@@ -112,7 +121,7 @@ async def _show(demo: Demo, url: str, stop: Stop) -> None:
     ledger = Ledger(secrets.token_hex(6), strangers)
     options = WorkerOptions(
         database_url=url,
-        schema=demo.schema or DEFAULT_SCHEMA,
+        schema=DEFAULT_SCHEMA if demo.schema is None else demo.schema,
         tasks=TASKS,
         extensions=[ledger],
         concurrency=_CONCURRENCY,
