@@ -45,6 +45,8 @@ def test_paths_are_those_of_the_file(tmp_path):
         ('poll_interval = "soon"', "poll_interval: invalid duration `soon`"),
         ("recovery = 1", "recovery must be true or false, got 1"),
         ("schema = 1", "schema must be a text, got 1"),
+        ('schema = ""', "schema must not be empty"),
+        ('tasks_dir = ""', "tasks_dir: must not be empty"),
         ("forbidden_flags = [[]]", "forbidden_flags cannot be []"),
         ('max_memory_per_process = "5 apples"', "unsupported unit `apples`"),
         ("poll-interval = 1\npoll_interval = 2", "poll_interval is said twice"),

@@ -152,6 +152,13 @@ def test_a_pod_with_too_little_time_is_a_problem(cli, gw_database):
     assert "to at least 123 s" in found["remedy"]
 
 
+def test_a_worker_that_does_not_wait_for_its_jobs_needs_no_time(cli, gw_database):
+    no_grace = ("--shutdown-grace-period", "0")
+    ended = cli("doctor", "--json", "--database-url", gw_database, *no_grace)
+    [found] = [one for one in json.loads(ended.out)["checks"] if one["check"] == "shutdown"]
+    assert found["message"].startswith("grace period 0")
+
+
 @pytest.mark.parametrize(
     ("answer", "seconds"), [("1min 30s", 90.0), ("infinity", None), ("", None), ("500ms", 0.5)]
 )

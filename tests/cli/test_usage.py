@@ -87,6 +87,8 @@ def test_every_command_has_help(name, capsys):
         (["run", "a:b", "--concurrency", "0"], "0 is not in the range x>=1"),
         (["run", "a:b", "--poll-interval", "0"], "must be more than 0"),
         (["run", "a:b", "--poll-interval", "5 bananas"], "unsupported duration unit `bananas`"),
+        (["run", "a:b", "--tasks-dir", ""], "'--tasks-dir': must not be empty"),
+        (["run", "a:b", "--direct-database-url", ""], "must not be empty"),
         (["demo", "--jobs", "3"], "3 is not in the range x>=10"),
         (["--max-connections", "0", "stats"], "0 is not in the range x>=1"),
     ],
@@ -97,6 +99,20 @@ def test_wrong_use_is_one_line_and_exit_code_2(arguments, message, capsys):
     assert shown.out == ""
     assert message in shown.err
     assert len([line for line in shown.err.splitlines() if line.startswith("Error: ")]) == 1
+
+
+@pytest.mark.parametrize("option", ["--database-url", "--schema", "--config"])
+@pytest.mark.parametrize(
+    "command", [["cleanup", "--yes"], ["run", "a:b"], ["demo", "--keep"], ["history", "status"]]
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_empty_option_does_not_mean_what_others_say(option, command, place, monkeypatch, capsys):
+    """`cleanup --yes --database-url "$STAGING_URL"` where nobody set that variable."""
+    monkeypatch.setenv("DATABASE_URL", "postgres://127.0.0.1:1/production")
+    monkeypatch.setenv("GRAPHILE_WORKER_SCHEMA", "production")
+    arguments = [*command[:place], option, "", *command[place:]]
+    assert run(arguments) == 2
+    assert f"Invalid value for '{option}': must not be empty" in capsys.readouterr().err
 
 
 def test_wrong_use_with_json_is_json(capsys):

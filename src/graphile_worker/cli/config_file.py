@@ -72,6 +72,8 @@ def _unknown(path: Path, key: str, known: list[str]) -> str:
 def _text(path: Path, name: str, value: object) -> str:
     if not isinstance(value, str):
         raise ConfigurationError(f"{path}: {name} must be a text, got {value!r}")
+    if not value:
+        raise ConfigurationError(f"{path}: {name} must not be empty")
     return value
 
 

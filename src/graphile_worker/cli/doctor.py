@@ -46,7 +46,8 @@ def command(context: click.Context, stop_timeout: timedelta | None) -> int:
     from graphile_worker.doctor.shutdown import shutdown  # noqa: PLC0415
 
     settings = Settings.of(context)
-    grace: timedelta = settings.option("shutdown_grace_period") or _DEFAULT_GRACE
+    said: timedelta | None = settings.option("shutdown_grace_period")
+    grace = _DEFAULT_GRACE if said is None else said
     found = asyncio.run(findings_of(settings, settings.option("direct_database_url")))
     found.append(shutdown(stop_reading(os.environ, grace, stop_timeout)))
     if settings.json:

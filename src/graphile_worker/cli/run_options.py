@@ -11,6 +11,7 @@ from graphile_worker.cli.logs import FORMATS, LEVELS
 from graphile_worker.cli.loop import LOOPS
 from graphile_worker.cli.said import remember
 from graphile_worker.cli.sizes import size
+from graphile_worker.cli.texts import filled
 
 PREFIX: Final = "GRAPHILE_WORKER_"
 
@@ -116,6 +117,7 @@ def _of_the_worker() -> list[click.Option]:
             "tasks_dir",
             "--tasks-dir",
             metavar="FOLDER",
+            type=filled,
             help="Programs in there are tasks, named like their files.",
         ),
         _number("local_queue_size", help="Claim so many jobs ahead, to wait here for a slot."),
@@ -171,6 +173,7 @@ def _of_the_worker() -> list[click.Option]:
             "direct_database_url",
             "--direct-database-url",
             metavar="URL",
+            type=filled,
             help="Where to LISTEN, if --database-url leads to a pooler.",
         ),
         _duration(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from graphile_worker.cli.said import remember, said
+from graphile_worker.cli.texts import filled
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,12 +50,13 @@ class Settings:
     @property
     def database_url(self) -> str | None:
         """Where to connect."""
-        return self.flags.database_url or self.environment.database_url or self.file.database_url
+        return _first(layer.database_url for layer in self._layers)
 
     @property
     def schema(self) -> str:
         """Where the tables are."""
-        return self.flags.schema or self.environment.schema or self.file.schema or DEFAULT_SCHEMA
+        given = _first(layer.schema for layer in self._layers)
+        return DEFAULT_SCHEMA if given is None else given
 
     @property
     def max_connections(self) -> int:
@@ -68,7 +70,7 @@ class Settings:
 
     def option(self, name: str) -> Any:
         """What is said of an option that is nothing to the user's code; None: nothing."""
-        for layer in (self.flags, self.environment, self.file):
+        for layer in self._layers:
             if name in layer.options:
                 return layer.options[name]
         return None
@@ -82,13 +84,18 @@ class Settings:
         """
         flags = _layer(said(context, ParameterSource.COMMANDLINE))
         environment = _layer(said(context, ParameterSource.ENVIRONMENT))
-        path = config_path(flags.config or environment.config)
+        path = config_path(_first([flags.config, environment.config]))
         if path is None:
             return cls(flags, environment)
         # Only where there is a file, since checking it takes every option there is.
         from graphile_worker.cli.config_file import read_config  # noqa: PLC0415
 
         return cls(flags, environment, _layer(read_config(path)), str(path))
+
+    @property
+    def _layers(self) -> tuple[Layer, ...]:
+        """The one that wins first."""
+        return self.flags, self.environment, self.file
 
 
 def config_path(said: str | None) -> Path | None:
@@ -100,6 +107,11 @@ def config_path(said: str | None) -> Path | None:
         return here if b"graphile_worker" in here.read_bytes() else None
     except OSError:
         return None
+
+
+def _first(said: Iterable[str | None]) -> str | None:
+    """The first that is said: None says nothing."""
+    return next((text for text in said if text is not None), None)
 
 
 def _layer(values: Mapping[str, Any]) -> Layer:
@@ -121,6 +133,7 @@ def global_options(*, after_command: bool) -> list[click.Option]:
         click.Option(
             ["--database-url"],
             metavar="URL",
+            type=filled,
             envvar=variable("DATABASE_URL", "GRAPHILE_WORKER_DATABASE_URL"),
             help="A libpq URL, or embedded: for a PostgreSQL that comes along. [env: DATABASE_URL]",
             **shared,
@@ -128,6 +141,7 @@ def global_options(*, after_command: bool) -> list[click.Option]:
         click.Option(
             ["--schema"],
             metavar="NAME",
+            type=filled,
             envvar=variable("GRAPHILE_WORKER_SCHEMA"),
             help=f"Where the tables are. [env: GRAPHILE_WORKER_SCHEMA; default: {DEFAULT_SCHEMA}]",
             **shared,
@@ -142,6 +156,7 @@ def global_options(*, after_command: bool) -> list[click.Option]:
         click.Option(
             ["--config"],
             metavar="FILE",
+            type=filled,
             envvar=variable("GRAPHILE_WORKER_CONFIG"),
             help="A TOML file with options. [env: GRAPHILE_WORKER_CONFIG; default: "
             "[tool.graphile_worker] of ./pyproject.toml]",
