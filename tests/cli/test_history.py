@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -44,11 +45,29 @@ def test_from_installing_to_uninstalling(history):
     assert history("status", "--json").out == "null\n"
 
 
-def test_uninstalling_asks_first(cli, here, gw_database):
-    assert here("history", "install", "--database-url", gw_database).code == 0
-    refused = cli("history", "uninstall", "--database-url", gw_database, given="n\n")
-    assert refused.code != 0
-    assert "Delete all of the history?" in refused.out + refused.err
+def test_uninstalling_asks_first(at_terminal, history, gw_database):
+    here = {"DATABASE_URL": gw_database}
+    assert history("install").code == 0
+    refused = at_terminal("history", "uninstall", answer="n\n", env=here)
+    assert refused.code == 1
+    assert re.search(r"^  runs: \d+ bytes\nDelete all of the history\?", refused.out, re.MULTILINE)
+    assert refused.out.endswith("Nothing was changed\n")
+    assert history("status", "--json").out != "null\n"
+    gone = at_terminal("history", "uninstall", answer="y\n", env=here)
+    assert (gone.code, gone.out.endswith("\nHistory is gone\n")) == (0, True)
+    again = at_terminal("history", "uninstall", env=here)
+    assert (again.code, again.out) == (0, "History is gone\n")
+
+
+def test_a_script_that_uninstalls_is_not_asked(cli, history, gw_database):
+    assert history("install").code == 0
+    gone = cli("history", "uninstall", "--json", env={"DATABASE_URL": gw_database})
+    assert (gone.code, gone.err) == (0, "")
+    assert json.loads(gone.out) == {"uninstalled": True, "left": []}
+
+
+def test_uninstalling_tells_what_stays(here, history, gw_database):
+    assert history("install").code == 0
     assert here("task", "pause", "t", "--database-url", gw_database).code == 0
-    gone = cli("history", "uninstall", "--database-url", gw_database, given="y\n")
-    assert "History is gone; tables of other features stay: pause" in gone.out
+    gone = history("uninstall", "--yes")
+    assert gone.out == "History is gone; tables of other features stay: pause\n"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from graphile_worker.cli.asking import ask, somebody_answers, yes_option
 from graphile_worker.cli.database import with_utils
 from graphile_worker.cli.durations import positive_duration
 from graphile_worker.cli.examples import examples
@@ -60,15 +61,17 @@ def install(context: click.Context, /, **given: Any) -> None:
 
 
 @command.command("uninstall", cls=Command, epilog=examples("history uninstall --yes"))
-@click.confirmation_option("--yes", prompt="Delete all of the history?", help="Do not ask.")
+@yes_option
 @click.pass_context
-def uninstall(context: click.Context) -> None:
+def uninstall(context: click.Context, *, yes: bool) -> None:
     """Drop the tables, with all that is in them.
 
     The schema is then as if there had never been any, unless something is
     paused, or an audit is kept: they have such tables too.
     """
     settings = Settings.of(context)
+    if somebody_answers(yes=yes):
+        _ask(settings)
     left = with_utils(settings, lambda utils: utils.history.uninstall())
     if settings.json:
         print_json({"uninstalled": True, "left": left})
@@ -98,6 +101,13 @@ def prune(context: click.Context) -> None:
         print_json({"pruned": done})
     else:
         click.echo("Done" if done else "Nothing to do: not installed, or a worker is at it")
+
+
+def _ask(settings: Settings) -> None:
+    found = with_utils(settings, lambda utils: utils.history.status())
+    if found is not None:
+        sizes = dataclasses.asdict(found.sizes)
+        ask("Delete all of the history", [f"{what}: {size} bytes" for what, size in sizes.items()])
 
 
 async def _install(utils: Any, said: dict[str, Any]) -> HistoryStatus | None:
