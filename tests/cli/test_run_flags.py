@@ -11,15 +11,19 @@ import pytest
 
 from graphile_worker import (
     ConfigurationError,
+    HistoryConfig,
     LocalQueueConfig,
     RefetchDelayConfig,
     WorkerOptions,
     WorkerRecoveryConfig,
     WorkerShutdownConfig,
+    task,
 )
+from graphile_worker.cli.application import Target
 from graphile_worker.cli.run import command
 from graphile_worker.cli.run_flags import merge
 from graphile_worker.cli.run_options import run_options
+from graphile_worker.cli.run_worker import worker_options
 from graphile_worker.cli.settings import Layer, Settings
 from graphile_worker.worker.settings import cpus
 
@@ -37,6 +41,11 @@ NOT_FLAGS = {
     "database_url": "a global option",
     "schema": "a global option",
 }
+
+
+@task(payload=None)
+async def task_of_nothing() -> None:
+    pass
 
 
 def said(*arguments: str) -> Settings:
@@ -270,6 +279,45 @@ def test_flags_turn_on_again_what_others_turned_off():
     assert options.recovery_config().enabled
     assert options.local_queue == LocalQueueConfig(size=5)
     assert (options.prepared_statements, options.use_notification_delivery) == (True, True)
+
+
+def test_history_is_turned_on_again():
+    installed = HistoryConfig(run_log="all")
+    assert merged(WorkerOptions(history=False)).history is False
+    assert merged(WorkerOptions(history=False), "--history").history is None
+    assert merged(WorkerOptions(history=installed), "--history").history == installed
+    assert merged(WorkerOptions(history=installed), "--no-history").history is False
+    below = Layer(options={"history": True})
+    assert merged(WorkerOptions(history=False), environment=below).history is False
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "environment", "seconds"),
+    [
+        ({}, [], {}, 0),
+        ({"shutdown_grace_period": 3}, [], {}, 0),
+        ({"shutdown_interrupted_job_retry_delay": 600}, [], {}, 600),
+        ({"shutdown": WorkerShutdownConfig(interrupted_job_retry_delay=600)}, [], {}, 600),
+        ({}, ["--interrupted-job-retry-delay", "4s"], {}, 4),
+        ({}, [], {"shutdown_interrupted_job_retry_delay": timedelta(seconds=5)}, 5),
+    ],
+)
+async def test_what_a_reload_interrupts_runs_again_at_once_unless_it_is_said_when(
+    code, arguments, environment, seconds
+):
+    target = Target("app:options", WorkerOptions(tasks=[task_of_nothing], **code))
+    settings = replace(said(*arguments), environment=Layer(options=environment))
+    options = await worker_options(target, settings, reloads=True)
+    delay = options.shutdown_config().interrupted_job_retry_delay
+    assert delay == timedelta(seconds=seconds)
+
+
+async def test_what_a_reload_leaves_open_is_what_others_say():
+    environment = Layer(options={"shutdown_grace_period": timedelta(seconds=7)})
+    target = Target("app:options", WorkerOptions(tasks=[task_of_nothing]))
+    settings = replace(said(), environment=environment)
+    options = await worker_options(target, settings, reloads=True)
+    assert options.shutdown_config().grace_period == timedelta(seconds=7)
 
 
 def test_no_local_queue_holds_against_sizes_below_it():

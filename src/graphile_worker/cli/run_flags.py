@@ -78,8 +78,9 @@ def merge(options: WorkerOptions, settings: Settings) -> WorkerOptions:
     """
     said = _said(options, settings)
     changes: dict[str, Any] = {name: said[name] for name in _FIELDS if name in said}
-    if said.get("history") is False:
-        changes["history"] = False
+    if "history" in said:
+        # On, where the code says off, is as it was installed.
+        changes["history"] = (options.history or None) if said["history"] else False
     if "database_url" in changes:
         changes["database"] = None
     if "crontab" in said:

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
+from typing import Final
 
 from graphile_worker.cli.application import Target, options_of
-from graphile_worker.cli.run_flags import merge
+from graphile_worker.cli.run_flags import is_given, merge
 from graphile_worker.cli.settings import Settings
 from graphile_worker.executables.folder import tasks_in
 from graphile_worker.hooks.reasons import ShutdownReason
@@ -19,6 +20,8 @@ from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.worker import RunResult, Worker
 
 logger = logging.getLogger(__name__)
+
+_RETRY_DELAY: Final = "shutdown_interrupted_job_retry_delay"
 
 
 async def run_worker(
@@ -48,9 +51,7 @@ async def run_worker(
         if member is not None:
             stack.enter_context(member.obeying(stop.drain, stop.end_now))
         try:
-            options = await worker_options(target, settings)
-            if reloads:
-                options = _quick_to_retry(options, settings)
+            options = await worker_options(target, settings, reloads=reloads)
             if member is not None:
                 counts = settings.option("max_jobs_per_process") is not None
                 options = member.fitted(options, count_jobs=counts)
@@ -61,8 +62,15 @@ async def run_worker(
             return None
 
 
-async def worker_options(target: Target | None, settings: Settings) -> WorkerOptions:
+async def worker_options(
+    target: Target | None, settings: Settings, *, reloads: bool = False
+) -> WorkerOptions:
     """What code, file, environment and flags say together.
+
+    Args:
+        target: what the user's code says; None where all tasks are programs.
+        settings: what is said besides.
+        reloads: what is interrupted may run again at once, unless it is said when.
 
     Raises:
         ConfigurationError: it makes no sense.
@@ -70,17 +78,18 @@ async def worker_options(target: Target | None, settings: Settings) -> WorkerOpt
     code = WorkerOptions() if target is None else await options_of(target)
     if folder := settings.option("tasks_dir"):
         code = code.define_jobs(tasks_in(folder))
+    if reloads:
+        code = _quick_to_retry(code, settings)
     options = merge(code, settings)
     return options.add_plugin(EventLog()) if settings.option("log_events") else options
 
 
-def _quick_to_retry(options: WorkerOptions, settings: Settings) -> WorkerOptions:
+def _quick_to_retry(code: WorkerOptions, settings: Settings) -> WorkerOptions:
     """While its author looks on, a job that a change interrupted runs again at once."""
-    said = settings.option("shutdown_interrupted_job_retry_delay") is not None
-    if said or options.given & {"shutdown_interrupted_job_retry_delay"}:
-        return options
-    config = options.shutdown_config()
-    return replace(options, shutdown=replace(config, interrupted_job_retry_delay=0))
+    said = settings.option(_RETRY_DELAY) is not None
+    if said or is_given(code, _RETRY_DELAY):
+        return code
+    return replace(code, shutdown_interrupted_job_retry_delay=0)
 
 
 async def _work(
