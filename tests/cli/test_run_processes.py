@@ -321,6 +321,24 @@ async def test_an_address_that_is_taken_ends_all(supervised, database):
     assert run.lines[-1].startswith("Error: cannot listen on")
 
 
+@pytest.mark.parametrize(
+    ("file", "environment"),
+    [
+        ("", {"GRAPHILE_WORKER_PROCESSES": "2", "GRAPHILE_WORKER_MAX_JOBS_PER_PROCESS": "9"}),
+        ("processes = 2\nmax_memory_per_process = '1GB'\n", {}),
+    ],
+)
+def test_once_is_one_process_where_others_have_several(cli, database, tmp_path, file, environment):
+    """As of `kubectl exec … run app.worker:options --once` beside the workers."""
+    (tmp_path / "jobs.py").write_text(MODULE)
+    (tmp_path / "worker.toml").write_text(file)
+    once = ("run", "jobs:tasks", "--once", "--config", "worker.toml", "--database-url", database)
+    ended = cli(*once, env=environment)
+    assert (ended.code, ended.out) == (0, "0 completed, 0 failed, 0 to be retried\n"), ended.err
+    refused = cli(*once, "--max-jobs-per-process", "9", env=environment)
+    assert (refused.code, refused.out) == (2, "")
+
+
 def test_one_pass_is_made_by_one_process(cli, tasks):
     ended = cli("run", "jobs:tasks", "--once", "--processes", "2")
     assert ended.code == 2

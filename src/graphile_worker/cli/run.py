@@ -48,7 +48,9 @@ def command(context: click.Context, target: str | None, *, once: bool, reloads: 
             ctx=context, param_hint="'MODULE:ATTRIBUTE'", param_type="argument"
         )
     member = Member.from_environment()
-    if member is None and (reloads or wants_supervisor(settings)):
+    # What variables and the file say of processes is meant for the workers that go on.
+    about_processes = Settings(settings.flags) if once else settings
+    if member is None and (reloads or wants_supervisor(about_processes)):
         if once:
             raise click.UsageError("--once runs in one process, which nothing restarts")
         return run_supervised(context.obj, settings, target, reloads=reloads)
