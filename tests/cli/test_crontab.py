@@ -112,6 +112,22 @@ def test_an_entry_that_never_runs_says_so(here, crontab):
     assert here("crontab", "next", str(crontab)).out.endswith("-\tnever\tnever\n")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--from", "+99999999d"],
+        ["--from", "9999-12-31T23:58:00Z", "--count", "5"],
+        ["--from", "0001-01-01T00:00:00+14:00"],
+        ["--from", "9999-12-31T23:59:00Z", "--tz", "Pacific/Kiritimati"],
+    ],
+)
+def test_a_time_beyond_the_calendar_is_refused(here, crontab, options):
+    crontab.write_text("* * * * * t\n")
+    ended = here("crontab", "next", str(crontab), *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert "Invalid value for '--from': leads beyond the years 1 to 9999" in ended.err
+
+
 def test_a_zone_or_crontab_that_is_wrong_is_told(here, crontab):
     ended = here("crontab", "next", str(crontab), "--tz", "Mars")
     assert ended.code == 2

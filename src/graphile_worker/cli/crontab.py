@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
@@ -40,7 +41,19 @@ def _instant(_context: click.Context, _parameter: click.Parameter, text: str | N
     from graphile_worker.cli.instants import run_at  # noqa: PLC0415 (seldom needed)
 
     found = run_at(text)
-    return found if isinstance(found, datetime) else datetime.now(UTC) + found
+    with _within_the_calendar():
+        return found if isinstance(found, datetime) else datetime.now(UTC) + found
+
+
+@contextmanager
+def _within_the_calendar() -> Generator[None]:
+    """Python's, which only a far `--from` leads out of."""
+    try:
+        yield
+    except OverflowError:
+        raise click.BadParameter(
+            "leads beyond the years 1 to 9999", param_hint="'--from'"
+        ) from None
 
 
 # -- check ---------------------------------------------------------------------------------------
@@ -145,21 +158,30 @@ def _tell_doubts(
 def next_runs(context: click.Context, path: str, count: int, zone: tzinfo, start: datetime) -> None:
     """Show when the entries of a crontab run next."""
     entries = read_crontab(path)
+    with _within_the_calendar():
+        rows = _next_rows(entries, count, zone, start)
+    if Settings.of(context).json:
+        keys = ("run_at", "identifier", "task")
+        print_json([dict(zip(keys, row, strict=True)) for row in rows])
+    else:
+        print_rows(("run_at", "identifier", "task"), rows)
+
+
+def _next_rows(
+    entries: Sequence[Crontab], count: int, zone: tzinfo, start: datetime
+) -> list[tuple[str | None, str, str]]:
+    """In the order of the times; at the end, without one, the entries that never run."""
     runs = sorted(
         (run, number)
         for number, entry in enumerate(entries)
         for run in itertools.islice(entry.runs(start), count)
     )
     never = sorted(set(range(len(entries))) - {number for _, number in runs})
-    rows = [
-        (run and _shown(run, zone), entries[number].identifier, entries[number].task)
-        for run, number in [*runs, *((None, number) for number in never)]
+    shown = [(_shown(run, zone), number) for run, number in runs]
+    return [
+        (time, entries[number].identifier, entries[number].task)
+        for time, number in [*shown, *((None, number) for number in never)]
     ]
-    if Settings.of(context).json:
-        keys = ("run_at", "identifier", "task")
-        print_json([dict(zip(keys, row, strict=True)) for row in rows])
-    else:
-        print_rows(("run_at", "identifier", "task"), rows)
 
 
 def _shown(run: datetime, zone: tzinfo) -> str:
