@@ -8,7 +8,6 @@ import dataclasses
 import json
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -176,6 +175,8 @@ def memory_in_use() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_bytes().split()[1])
     except OSError:
+        import resource  # noqa: PLC0415 (not everywhere where a single process works)
+
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024
     return pages * os.sysconf("SC_PAGE_SIZE")
