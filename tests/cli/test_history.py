@@ -45,6 +45,14 @@ def test_from_installing_to_uninstalling(history):
     assert history("status", "--json").out == "null\n"
 
 
+@pytest.mark.parametrize("what", ["samples", "minutes", "runs"])
+def test_what_is_to_be_kept_for_ever_is_kept_for_a_thousand_years(history, what):
+    installed = history("install", f"--keep-{what}", "99999999d")
+    assert f"\n{what}\t365250d\t" in installed.out
+    pruned = history("prune")
+    assert (pruned.out, pruned.err) == ("Done\n", "")
+
+
 def test_uninstalling_asks_first(at_terminal, history, gw_database):
     here = {"DATABASE_URL": gw_database}
     assert history("install").code == 0

@@ -85,6 +85,11 @@ def test_what_the_database_takes_is_taken(fields):
         ({"priority": 1.5}, "priority must be a whole number"),
         ({"priority": -32769}, "priority must be between -32768 and 32767"),
         ({"run_at": datetime(2026, 1, 2)}, "run_at must be an aware datetime, got the naive"),  # noqa: DTZ001
+        (
+            {"run_at": timedelta(days=9_999_999)},
+            "run_at must be within 1000 years, got 9999999 days",
+        ),
+        ({"run_at": -timedelta(days=9_999_999)}, "run_at must be within 1000 years, got -9999999"),
         ({"run_at": 5}, "run_at must be a datetime or a timedelta, got 5"),
         ({"job_key_mode": "replace"}, "job_key_mode must be one of JobKeyMode.REPLACE"),
         ({"flags": "urgent"}, r"got the string 'urgent'; write \['urgent'\]"),

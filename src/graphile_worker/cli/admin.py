@@ -14,6 +14,7 @@ from graphile_worker.cli.examples import examples
 from graphile_worker.cli.logs import LEVELS, log_to_stderr
 from graphile_worker.cli.output import print_json
 from graphile_worker.cli.settings import Command, Settings
+from graphile_worker.cli.texts import filled
 from graphile_worker.errors import MissingDependencyError
 from graphile_worker.worker.listen_address import ListenAddress, is_loopback
 
@@ -116,7 +117,7 @@ class _Access:
 )
 @click.option("--read-only", is_flag=True, help="Nobody may change anything.")
 @click.option("--environment", metavar="NAME", default="", help="Shown in the page.")
-@click.option("--crontab", metavar="FILE", help="Entries to show, and to run by hand.")
+@click.option("--crontab", metavar="FILE", type=filled, help="Entries to show, and to run by hand.")
 @click.option("--keep-audit", is_flag=True, help="Keep who did what in the database.")
 @click.option(
     "--origin", metavar="URL", help="Scheme and host that browsers see, where a proxy hides them."

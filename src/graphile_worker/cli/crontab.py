@@ -15,6 +15,7 @@ from graphile_worker.cli.crontab_file import read_crontab
 from graphile_worker.cli.examples import examples
 from graphile_worker.cli.output import instant, print_json, print_rows
 from graphile_worker.cli.settings import Command, Group, Settings
+from graphile_worker.cli.texts import filled
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.cron.entries import doubts
 from graphile_worker.cron.zones import ZoneError, zone_of
@@ -195,7 +196,13 @@ def _shown(run: datetime, zone: tzinfo) -> str:
     "list", cls=Command, epilog=examples("crontab list", "crontab list --crontab crontab")
 )
 @click.argument("target", metavar="[MODULE:ATTRIBUTE]", required=False)
-@click.option("--crontab", "path", metavar="FILE", help="Show the next runs of these entries too.")
+@click.option(
+    "--crontab",
+    "path",
+    metavar="FILE",
+    type=filled,
+    help="Show the next runs of these entries too.",
+)
 @click.pass_context
 def list_known(context: click.Context, target: str | None, path: str | None) -> None:
     """List the entries that workers of this database ever had.

@@ -60,8 +60,9 @@ class HistoryConfig:
         return cls(**{name: value for name, value in settings.items() if name in known})
 
     def kept(self, name: str) -> timedelta:
-        """A duration, checked."""
-        return duration(name, getattr(self, name))
+        """A duration, checked; at most 1000 years, since calendars end."""
+        return min(duration(name, getattr(self, name)), _LONGEST)
 
 
+_LONGEST: Final = timedelta(days=365_250)
 _DURATIONS: Final = ("keep_samples", "keep_minutes", "keep_hours", "keep_days", "keep_runs")

@@ -42,6 +42,9 @@ class JobKeyMode(Enum):
     UNSAFE_DEDUPE = "unsafe_dedupe"
 
 
+_FARTHEST: Final = timedelta(days=365_250)
+"""PostgreSQL has later times, which no `datetime` can hold: such a job could not even be listed."""
+
 RunAt: TypeAlias = datetime | timedelta
 
 
@@ -50,14 +53,14 @@ class JobSpec:
     """When and how a job runs. A field not given is unset; `None` clears a task's default.
 
     Raises:
-        ConfigurationError: a value the database would refuse, or a naive datetime.
+        ConfigurationError: a value the database would refuse, a naive datetime, or a far timedelta.
     """
 
     queue_name: str | None | Unset = UNSET
     """Jobs of one queue run one after the other; at most 128 characters. Default: no queue."""
     run_at: RunAt | None | Unset = UNSET
-    """Not before: an aware datetime, or a timedelta from now on the database's clock.
-    Default: at once."""
+    """Not before: an aware datetime, or a timedelta from now on the database's clock, within
+    1000 years. Default: at once."""
     max_attempts: int | None | Unset = UNSET
     """How often the job is tried before it has failed for good, 1 to 32767. Default 25."""
     job_key: str | None | Unset = UNSET
@@ -144,7 +147,11 @@ def _check_smallint(name: str, value: object, *, smallest: int) -> None:
 
 
 def _check_run_at(value: object) -> None:
-    if value is None or value is UNSET or isinstance(value, timedelta):
+    if value is None or value is UNSET:
+        return
+    if isinstance(value, timedelta):
+        if abs(value) > _FARTHEST:
+            raise ConfigurationError(f"run_at must be within 1000 years, got {value}")
         return
     if not isinstance(value, datetime):
         raise ConfigurationError(f"run_at must be a datetime or a timedelta, got {value!r}")
