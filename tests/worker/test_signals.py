@@ -7,6 +7,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -124,13 +127,93 @@ async def test_earlier_handlers_are_called_too_and_put_back() -> None:
     assert seen == ["host"]
 
 
-@pytest.mark.parametrize("hosts_own", [signal.SIG_IGN, lambda *_: None], ids=["nohup", "reload"])
-async def test_a_hangup_that_ends_nothing_is_left_alone(hosts_own: Any) -> None:
-    before = signal.signal(signal.SIGHUP, hosts_own)
+async def heard(number: signal.Signals) -> None:
+    """Send a signal to ourselves, and wait until everybody who listens was told."""
+    told = asyncio.Event()
+    signal.raise_signal(number)
+    asyncio.get_running_loop().call_soon(told.set)
+    await told.wait()
+
+
+@pytest.fixture
+def hosts_own() -> Iterator[list[int]]:
+    """A handler of the host for SIGTERM; how often it was called."""
+    calls: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: calls.append(number))
+    yield calls
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("first_out", ["first", "second"])
+async def test_workers_of_one_process_may_end_in_any_order(
+    hosts_own: list[int], first_out: str
+) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    told: list[str] = []
+    scopes = {name: ExitStack() for name in ("first", "second")}
+    for name, scope in scopes.items():
+        scope.enter_context(shutdown_on_signals(partial(told.append, name), pytest.fail))
+    scopes.pop(first_out).close()
+    await heard(signal.SIGTERM)
+    [(last_out, scope)] = scopes.items()
+    assert (told, len(hosts_own)) == ([last_out], 1)
+    scope.close()
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+async def test_the_double_of_a_second_signal_is_no_third() -> None:
+    told: list[str] = []
+    with shutdown_on_signals(lambda: told.append("drain"), lambda: told.append("abort")):
+        await heard(signal.SIGTERM)
+        await asyncio.sleep(1.2)  # what tells a second request from the double of the first
+        await heard(signal.SIGTERM)
+        await heard(signal.SIGTERM)
+    assert told == ["drain", "abort"]
+
+
+async def test_every_worker_of_a_process_hears_of_a_hangup() -> None:
+    told: list[str] = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with (
+            shutdown_on_signals(lambda: told.append("first"), pytest.fail),
+            shutdown_on_signals(lambda: told.append("second"), pytest.fail),
+        ):
+            await heard(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert told == ["first", "second"]
+
+
+async def test_a_handler_that_came_while_a_worker_ran_stays(hosts_own: list[int]) -> None:
+    def newer(_number: int, _frame: object) -> None: ...
+
+    with shutdown_on_signals(pytest.fail, pytest.fail):
+        signal.signal(signal.SIGTERM, newer)
+    assert signal.getsignal(signal.SIGTERM) is newer
+
+
+async def test_a_handler_that_is_put_back_after_the_end_swallows_no_signal(
+    hosts_own: list[int],
+) -> None:
+    """As a server does that was started after the worker, and ends after it."""
+    before = signal.getsignal(signal.SIGTERM)
+    with shutdown_on_signals(pytest.fail, pytest.fail):
+        ours = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, ours)
+    await heard(signal.SIGTERM)
+    assert len(hosts_own) == 1
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("reload", [signal.SIG_IGN, lambda *_: None], ids=["nohup", "reload"])
+async def test_a_hangup_that_ends_nothing_is_left_alone(reload: Any) -> None:
+    before = signal.signal(signal.SIGHUP, reload)
     try:
         with shutdown_on_signals(pytest.fail, pytest.fail):
-            assert signal.getsignal(signal.SIGHUP) is hosts_own
-        assert signal.getsignal(signal.SIGHUP) is hosts_own
+            assert signal.getsignal(signal.SIGHUP) is reload
+        assert signal.getsignal(signal.SIGHUP) is reload
     finally:
         signal.signal(signal.SIGHUP, before)
 
