@@ -206,6 +206,35 @@ async def test_cancelling_run_hands_the_jobs_back_first(gw_database: str) -> Non
     assert (job.attempts, job.locked_by) == (0, None)
 
 
+async def test_however_often_run_is_cancelled_the_jobs_are_handed_back_first(
+    gw_database: str,
+) -> None:
+    """Some libraries cancel anew at each turn of the loop until the cancelled code has ended."""
+    started = asyncio.Event()
+
+    @task(payload=None)
+    async def endless() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    worker = await WorkerOptions(
+        database_url=gw_database, tasks=[endless], listen_os_shutdown_signals=False
+    ).init()
+    await worker.create_utils().add_job(endless)
+    run = asyncio.create_task(worker.run())
+    await started.wait()
+    closing = asyncio.create_task(worker.aclose())
+    while not run.done():
+        run.cancel()
+        assert not closing.done()
+        await asyncio.sleep(0)
+    assert run.cancelled()
+    async with sql(gw_database) as connection:
+        [job] = await connection.fetch("select * from graphile_worker._private_jobs")
+    assert (job["attempts"], job["locked_by"]) == (0, None)
+    await closing
+
+
 async def test_the_hosts_own_signal_starts_the_shutdown(gw_database: str) -> None:
     count, _ = counting()
     event = asyncio.Event()
@@ -234,6 +263,28 @@ async def test_closing_a_running_worker_drains_it(gw_database: str) -> None:
     await worker.aclose()
     assert run.done()
     await worker.aclose()
+
+
+async def test_closing_leaves_no_connection_however_often_it_is_cancelled(
+    gw_database: str,
+) -> None:
+    count, _ = counting()
+    worker = await WorkerOptions(database_url=gw_database, tasks=[count]).init()
+    await worker.run_once()
+    closing = asyncio.create_task(worker.aclose())
+    await asyncio.sleep(0)
+    while not closing.done():
+        closing.cancel()
+        await asyncio.sleep(0)
+    assert closing.cancelled()
+    async with sql(gw_database) as connection:
+
+        async def alone() -> bool:
+            return await connection.fetchval(
+                "select count(*) = 1 from pg_stat_activity where datname = current_database()"
+            )
+
+        await until(alone)
 
 
 async def test_the_worker_survives_the_loss_of_all_its_connections(gw_database: str) -> None:

@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from graphile_worker.database.executor import Connection, SyncConnection
 from graphile_worker.drivers import settings as session
 from graphile_worker.drivers.adopted import AdoptedDatabase, AdoptedSyncDatabase
-from graphile_worker.drivers.finishing import finish
 from graphile_worker.errors import ConfigurationError, ConnectionLostError, DatabaseError
+from graphile_worker.runtime.finishing import finish
 
 ACQUIRE_SECONDS: Final = 30.0
 """How long to wait for a connection, over what the engine's pool itself allows."""

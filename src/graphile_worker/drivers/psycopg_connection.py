@@ -14,12 +14,12 @@ from psycopg.sql import Identifier
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.drivers import settings as session
-from graphile_worker.drivers.finishing import finish
 from graphile_worker.drivers.process import forked
 from graphile_worker.drivers.psycopg_cursor import fetch
 from graphile_worker.drivers.psycopg_errors import DRIVER_ERRORS, ours
 from graphile_worker.drivers.psycopg_link import shut_down
 from graphile_worker.errors import ConnectionLostError
+from graphile_worker.runtime.finishing import finish
 
 T = TypeVar("T")
 Raw: TypeAlias = "psycopg.AsyncConnection[Any]"

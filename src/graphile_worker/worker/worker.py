@@ -24,6 +24,7 @@ from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.recovery.sweep import Sweep
 from graphile_worker.recovery.sweep_events import SweepEvents
 from graphile_worker.recovery.sweeper import Sweeper
+from graphile_worker.runtime.finishing import finish
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
@@ -197,6 +198,9 @@ class Worker:
         """End a `run` that is under way, in order, and close the connections. Idempotent."""
         self.request_shutdown()
         await self._ended.wait()
+        await finish(self._close())
+
+    async def _close(self) -> None:
         await asyncio.to_thread(self._sync_database.close)
         await self._opened.resources.aclose()
 
@@ -218,13 +222,8 @@ class Worker:
             service.close()
             raise ConfigurationError("this worker is already running; make another for more")
         self._ended.clear()
-        task = asyncio.ensure_future(service)
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            self._abort()
-            await asyncio.wait([task])
-            raise
+            return await finish(service, on_cancel=self._abort)
         except BaseExceptionGroup as group:
             raise (group.exceptions[0] if len(group.exceptions) == 1 else group) from None
         finally:
