@@ -55,7 +55,9 @@ class WorkerShutdownConfig:
     way. Turn it off where the host program handles signals. Off the main thread it has no
     effect."""
     shutdown_signal: ShutdownTrigger | None = None
-    """An event or awaitable of the host that starts the shutdown, besides the signals."""
+    """An event or awaitable of the host that starts the shutdown, besides the signals. A future or
+    task is not cancelled with the worker, and may be handed to several; what it fails with, `run`
+    raises in the end."""
     grace_period: Duration = timedelta(seconds=5)
     """How long running jobs have to end after the shutdown started, before they are interrupted."""
     interrupted_job_retry_delay: Duration = timedelta(seconds=30)

@@ -28,6 +28,7 @@ from graphile_worker.runtime.finishing import finish
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
+from graphile_worker.worker.alongside import alongside
 from graphile_worker.worker.batch_delays import NO_DELAYS
 from graphile_worker.worker.claim_rules import claim_rules
 from graphile_worker.worker.crons import schedule_crons
@@ -45,6 +46,7 @@ from graphile_worker.worker.pauses import PauseWatch
 from graphile_worker.worker.schema_guard import SchemaGuard
 from graphile_worker.worker.service_database import ServiceDatabase
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
+from graphile_worker.worker.shutdown_trigger import failure_of
 from graphile_worker.worker.signals import shutdown_on_signals
 from graphile_worker.worker.sync_database import LazySyncDatabase
 from graphile_worker.worker.task_ids import TaskIds
@@ -91,7 +93,7 @@ class Worker:
         self._history = history
         self._shutdown_reason: ShutdownReason | None = None
         self._shutdown = ShutdownSignal()
-        self._unusable: DatabaseError | None = None
+        self._failure: BaseException | None = None
         self._services = ServiceDatabase(database) if options.reserves_for_services else database
         self._guard = SchemaGuard(self._services, self._schema, on_unusable=self._cannot_go_on)
         self._pauses = PauseWatch(
@@ -116,7 +118,7 @@ class Worker:
         """Run jobs as they come, until a shutdown is asked for.
 
         Cancelling it is an abort: running handlers are cancelled and their jobs handed back before
-        it returns.
+        it returns. What `shutdown_signal` fails with is raised after the shutdown.
 
         Raises:
             ConfigurationError: a run of this worker is already under way.
@@ -130,8 +132,8 @@ class Worker:
             if config.listen_os_shutdown_signals:
                 stack.enter_context(shutdown_on_signals(self._signalled, self._abort))
             await self._protected(self._serve_with_pages(config.shutdown_signal))
-        if self._unusable is not None:
-            raise self._unusable
+        if self._failure is not None:
+            raise self._failure
 
     async def run_once(self, *, raise_on_failure: bool = False) -> RunResult:
         """Run everything that is due, and what falls due meanwhile; no LISTEN, no polling.
@@ -209,7 +211,7 @@ class Worker:
 
     def _cannot_go_on(self, error: DatabaseError) -> None:
         logger.error("stopping: %s", error)
-        self._unusable = error
+        self._failure = error
         self.request_shutdown(ShutdownReason.ERROR)
 
     def _abort(self) -> None:
@@ -224,8 +226,6 @@ class Worker:
         self._ended.clear()
         try:
             return await finish(service, on_cancel=self._abort)
-        except BaseExceptionGroup as group:
-            raise (group.exceptions[0] if len(group.exceptions) == 1 else group) from None
         finally:
             self._ended.set()
 
@@ -247,14 +247,12 @@ class Worker:
             stack.push_async_callback(engine.aclose)
             listener = self._listener(engine)
             stack.enter_context(self._shown(engine, membership, monitor, listener))
+            await stack.enter_async_context(alongside(engine.releaser.run(), "release"))
+            await stack.enter_async_context(alongside(membership.run(), "membership"))
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            services = [
-                group.create_task(engine.releaser.run(), name="release"),
-                group.create_task(membership.run(), name="membership"),
-            ]
+            services = [group.create_task(self._guard.run(), name="schema")]
             if self._options.recovery_config().enabled:
                 services.append(group.create_task(self._sweeper().run(), name="sweep"))
-            services.append(group.create_task(self._guard.run(), name="schema"))
             await self._pauses.look()
             pauses = self._pauses.run(engine, self._wakeup)
             services.append(group.create_task(pauses, name="pauses"))
@@ -302,28 +300,27 @@ class Worker:
             monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
             membership = await stack.enter_async_context(self._membership(engine))
             stack.enter_context(self._shown(engine, membership, monitor, None))
-            group = await stack.enter_async_context(asyncio.TaskGroup())
-            services = [
-                group.create_task(engine.releaser.run(), name="release"),
-                group.create_task(membership.run(), name="membership"),
-            ]
+            await stack.enter_async_context(alongside(engine.releaser.run(), "release"))
+            await stack.enter_async_context(alongside(membership.run(), "membership"))
             await self._pauses.look()
             try:
                 await engine.claimer.run_until_empty(lambda: engine.is_idle)
                 await engine.report_unknown_tasks()
             finally:
                 await self._end(engine, None)
-            for service in services:
-                service.cancel()
         return engine
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
-        await (trigger.wait() if isinstance(trigger, asyncio.Event) else trigger)
-        self.request_shutdown()
+        error = await failure_of(trigger)
+        if error is not None:
+            logger.error("stopping: shutdown_signal failed: %r", error)
+            self._failure = error
+        self.request_shutdown(ShutdownReason.GRACEFUL if error is None else ShutdownReason.ERROR)
 
     async def _end(self, engine: Engine, claiming: asyncio.Task[None] | None) -> None:
         grace = seconds(self._options.shutdown_config().grace_period)
-        await end_in_order(engine, claiming, self._shutdown, grace=grace)
+        # A service that fails now must not cut it short.
+        await finish(end_in_order(engine, claiming, self._shutdown, grace=grace))
 
     @contextlib.contextmanager
     def _shown(
