@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -152,6 +153,33 @@ async def test_open_connections_do_not_hold_up_its_end() -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
         assert await reader.read() == b""
         writer.close()
+
+
+async def test_a_client_that_does_not_read_does_not_hold_up_its_end() -> None:
+    """Since Python 3.12 a server waits for its connections, and those for what they have to send."""
+    size = 64 * 2**20
+
+    class Endless(Metrics):
+        def render(self) -> bytes:
+            return b"x" * size
+
+    metrics, loop = Endless(), asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+        async with asyncio.timeout(15):
+            async with server(exporter=metrics) as port:
+                await loop.sock_connect(client, ("127.0.0.1", port))
+                await loop.sock_sendall(client, b"GET /metrics HTTP/1.1\r\n\r\n")
+
+                async def answered() -> bool:
+                    return bool(metrics.observed)
+
+                await until(answered)
+            received = 0
+            with contextlib.suppress(ConnectionError):
+                while piece := await loop.sock_recv(client, 2**20):
+                    received += len(piece)
+    assert received < size
 
 
 async def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:

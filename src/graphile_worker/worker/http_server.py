@@ -129,8 +129,10 @@ async def serving(
             if len(answering) <= MOST_REQUESTS:
                 async with asyncio.timeout(LONGEST_REQUEST):
                     await _answer(reader, writer, pages)
-        except (TimeoutError, OSError):
-            writer.transport.abort()  # whoever asked has gone, or is too slow
+        except (TimeoutError, OSError, asyncio.CancelledError):
+            # Whoever asked has gone or is too slow, or the server ends, which would wait for what
+            # is still to be sent. Nobody awaits this task; asyncio would log that it was cancelled.
+            writer.transport.abort()
         finally:
             answering.discard(task)
             writer.close()
