@@ -72,6 +72,23 @@ async def test_once_obeys_a_signal_too(start, tasks, migrated_database):
         assert (job.attempts, job.locked_by) == (0, None)
 
 
+async def test_exit_codes_of_programs_are_known_where_sigchld_was_ignored(
+    cli, tmp_path, migrated_database
+):
+    """An ignored signal stays ignored in what is executed."""
+    program = tmp_path / "programs" / "fine"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    async with WorkerUtils.connect(migrated_database) as utils:
+        await utils.add_raw_job("fine")
+    ended = cli(
+        *("run", "--once", "--tasks-dir", "programs", "--database-url", migrated_database),
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    )
+    assert ended.out == "1 completed, 0 failed, 0 to be retried\n", ended.err
+
+
 def test_a_signal_while_it_waits_for_a_database(start, tasks):
     process = start(
         *("run", "jobs:tasks", "--wait-for-database", "1m"),

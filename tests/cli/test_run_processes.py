@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,10 +102,12 @@ def supervised(start, tmp_path) -> Callable[..., Supervised]:
     (tmp_path / "jobs.py").write_text(MODULE)
     marks = []
 
-    def start_one(*arguments: str, target: str = "jobs:tasks", **env: str) -> Supervised:
+    def start_one(
+        *arguments: str, target: str = "jobs:tasks", how: Mapping[str, Any] = {}, **env: str
+    ) -> Supervised:
         mark = uuid.uuid4().hex
         marks.append(mark)
-        process = start("run", target, *arguments, env={MARK: mark, **env})
+        process = start("run", target, *arguments, env={MARK: mark, **env}, **how)
         found = Supervised(process, mark)
         threading.Thread(target=found.read, daemon=True).start()
         return found
@@ -152,6 +154,17 @@ async def test_processes_share_the_jobs_and_a_killed_one_is_replaced(supervised,
     assert run.end() == 0
     assert any("SIGTERM: finishing running jobs" in line for line in run.lines)
     assert not [job for job in await jobs(database) if job.locked_by]
+
+
+def test_processes_are_replaced_and_end_where_sigchld_was_ignored(supervised, database):
+    """An ignored signal stays ignored in what is executed."""
+    ignoring = {"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)}
+    run = supervised("--processes", "2", "--database-url", database, how=ignoring)
+    first, _ = run.ready(1), run.ready(2)
+    os.kill(first, signal.SIGKILL)
+    run.says(rf"process 1 \(pid {first}\) was killed by SIGKILL")
+    run.ready(1)
+    assert run.end() == 0
 
 
 async def test_a_second_signal_hands_running_jobs_back(supervised, database):

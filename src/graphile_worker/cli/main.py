@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # not a text file: somebody's test captures it
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _hear_of_children()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -60,6 +62,12 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 (the edge)
         return _report(error, hide, as_json=as_json)
     return code if isinstance(code, int) else 0
+
+
+def _hear_of_children() -> None:
+    """A starter that ignored SIGCHLD made us do so too, and no exit code would ever be known."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _warned_of(arguments: Sequence[str], *, as_json: bool) -> Hide:

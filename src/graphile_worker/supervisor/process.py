@@ -161,9 +161,11 @@ class SupervisedProcess:
     def _await_end(self) -> None:
         """In a thread: wait, and leave nothing of its process group behind."""
         if _CAN_LOOK_BEFORE_REAPING:
-            # Until it is reaped its process group cannot be anybody else's.
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            self._signal(signal.SIGKILL)
+            # Until it is reaped its process group cannot be anybody else's. Where SIGCHLD is
+            # ignored the system reaps, and nobody knows the exit code: `wait` calls it 0.
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+                self._signal(signal.SIGKILL)
             with self._lock:
                 self._is_reaped = True
                 code = self._popen.wait()
