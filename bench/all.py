@@ -43,6 +43,8 @@ ORDER = (
     "ours_slots",
 )
 """Those that targets compare are measured soon after each other; then come the other tables."""
+LONG = 4
+"""So many times as many jobs as usual, for those that are quickest."""
 
 
 async def main() -> int:
@@ -85,7 +87,7 @@ async def throughput_round(
     usual = Jobs(ready=sizes.jobs)
     by_order = sorted(contenders(), key=lambda each: ORDER.index(each.name))
     plan: list[tuple[str, Contender, Jobs]] = [(each.name, each, usual) for each in by_order]
-    plan += [(name, by_name("ours_slots"), jobs) for name, jobs in conditions(sizes).items()]
+    plan += [(name, *condition) for name, condition in conditions(sizes).items()]
     for name, contender, jobs in reversed(plan) if backwards else plan:
         if contender.program in bench.programs:
             found = await measure(bench, contender, jobs, sizes.seconds)
@@ -104,15 +106,19 @@ async def small_round(bench: Bench, sizes: Sizes, results: Results) -> None:
             results.rates.setdefault(contender.name, []).append(rates)
 
 
-def conditions(sizes: Sizes) -> dict[str, Jobs]:
-    """The other tables that our worker, 24 slots, is measured in."""
-    jobs = sizes.jobs
+def conditions(sizes: Sizes) -> dict[str, tuple[Contender, Jobs]]:
+    """Who else is measured, and in which table."""
+    jobs, ours = sizes.jobs, by_name("ours_slots")
+    # What does 100,000 jobs in half a second has begun and ended for a good part of it.
+    long = Jobs(ready=LONG * jobs)
     return {
-        "ready_many": Jobs(ready=sizes.many),
-        "stuck": Jobs(ready=jobs, stuck=jobs),
-        "queues_few": Jobs(ready=jobs, queues=sizes.names),
-        "queues_many": Jobs(ready=jobs, queues=jobs),
-        "serial": Jobs(ready=jobs // 10, queues=1),
+        "turbo_long": (by_name("ours_turbo"), long),
+        "raw_long": (by_name("raw"), long),
+        "ready_many": (ours, Jobs(ready=sizes.many)),
+        "stuck": (ours, Jobs(ready=jobs, stuck=jobs)),
+        "queues_few": (ours, Jobs(ready=jobs, queues=sizes.names)),
+        "queues_many": (ours, Jobs(ready=jobs, queues=jobs)),
+        "serial": (ours, Jobs(ready=jobs // 10, queues=1)),
     }
 
 
@@ -125,6 +131,8 @@ def condition_labels(sizes: Sizes) -> dict[str, str]:
         "queues_many": f"{sizes.jobs:,} jobs, each of its own queue",
         "stuck": f"{sizes.jobs:,} jobs behind {sizes.jobs:,} stuck in two locked queues",
         "ready_many": f"{sizes.many:,} jobs without a queue",
+        "turbo_long": f"turbo claim: {LONG * sizes.jobs:,} jobs without a queue",
+        "raw_long": f"SQL loop: {LONG * sizes.jobs:,} jobs without a queue",
     }
 
 

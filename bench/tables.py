@@ -79,13 +79,13 @@ def throughput(results: Results, labels: Mapping[str, str]) -> Table:
 
 
 def conditions(results: Results, labels: Mapping[str, str]) -> Table:
-    """Jobs a second of our worker in tables of other shapes."""
+    """Jobs a second in tables of other shapes."""
     rows = [
         [label, _shown(results.spread(name, lambda run: run.rate))]
         for name, label in labels.items()
         if name in results.runs
     ]
-    return Table("24 slots, other tables: median (lowest…highest round)", ("", "jobs/s"), rows)
+    return Table("Other tables, 24 slots unless named: median (lowest…highest round)", ("", "jobs/s"), rows)
 
 
 def latency(results: Results, labels: Mapping[str, str]) -> Table:
