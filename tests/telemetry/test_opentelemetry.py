@@ -270,6 +270,21 @@ def test_what_is_no_trace_is_ignored(value: Any) -> None:
     assert traces_of({"_trace": value}) == []
 
 
+async def test_one_plugin_for_two_schemas_shows_both_queues(gw_database: str) -> None:
+    telemetry = Telemetry(watch=QueueWatch(interval=0.1))
+    options: dict[str, Any] = {"tasks": [send], "plugins": [telemetry.plugin]}
+    async with (
+        running(gw_database, schema="first", **options),
+        running(gw_database, schema="second", **options),
+    ):
+
+        async def both_shown() -> bool:
+            points = telemetry.points("graphile_worker.oldest_ready_age")
+            return {point.attributes["schema"] for point in points} == {"first", "second"}
+
+        await until(both_shown)
+
+
 async def test_the_instruments(gw_database: str) -> None:
     telemetry = Telemetry(watch=QueueWatch(interval=0.1))
     plugins = [telemetry.plugin]

@@ -21,11 +21,12 @@ from graphile_worker import (
     JobSpec,
     PermanentFailure,
     Snooze,
+    WorkerContext,
     WorkerOptions,
     task,
 )
 from graphile_worker.telemetry.prometheus import Prometheus
-from graphile_worker.telemetry.queue_watch import QueueWatch
+from graphile_worker.telemetry.queue_watch import QueueWatch, Seen
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -168,6 +169,57 @@ async def test_of_two_workers_one_shows_the_queue_and_the_other_takes_over(
             assert not shows(first)
             other.request_shutdown()
             await until(lambda: does(first))
+
+
+async def test_one_plugin_for_two_workers_shows_the_queue_whoever_of_them_looked_last(
+    gw_database: str,
+) -> None:
+    prometheus = Prometheus(watch=QueueWatch(interval=0.1))
+    shown: list[bool] = []
+
+    def shows() -> bool:
+        found = samples(prometheus.render())
+        return value(found, "queue_jobs", schema="graphile_worker", state="ready") is not None
+
+    async def shown_at_all() -> bool:
+        return shows()
+
+    def look(seen: Seen) -> None:
+        if seen.queue is None:
+            shown.append(shows())
+
+    prometheus._watch.subscribe(look)  # type: ignore[union-attr]
+    async with running(gw_database, tasks=[act], plugins=[prometheus]):
+        await until(shown_at_all)
+        async with running(gw_database, tasks=[act], plugins=[prometheus]):
+            await until(lambda: at_least(shown, 3))
+    assert all(shown)
+
+
+async def test_jobs_with_one_id_in_two_schemas_are_two(gw_database: str) -> None:
+    started: list[int] = []
+    go = asyncio.Event()
+
+    @task(payload=None)
+    async def wait(ctx: WorkerContext) -> None:
+        started.append(ctx.job.id)
+        await go.wait()
+
+    prometheus = Prometheus(watch=False)
+    options: dict[str, Any] = {"tasks": [wait], "plugins": [prometheus]}
+    async with (
+        running(gw_database, schema="first", **options) as first,
+        running(gw_database, schema="second", **options) as second,
+    ):
+        for worker in (first, second):
+            await worker.create_utils().add_job(wait)
+        await until(lambda: at_least(started, 2))
+        assert started == [1, 1]
+        assert value(samples(prometheus.render()), "jobs_running") == 2
+        go.set()
+    found = samples(prometheus.render())
+    assert value(found, "jobs_running") == 0
+    assert value(found, "job_duration_seconds_count", task="wait") == 2
 
 
 async def at_least(things: list[Any], count: int) -> bool:

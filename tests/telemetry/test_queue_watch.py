@@ -11,8 +11,9 @@ import asyncpg
 import pytest
 from support.running import running, sql, until
 
-from graphile_worker import ConfigurationError, WorkerContext, task
+from graphile_worker import ConfigurationError, WorkerContext, WorkerOptions, task
 from graphile_worker.queries.watch_queue import QueueReading
+from graphile_worker.telemetry.prometheus import Prometheus
 from graphile_worker.telemetry.queue_watch import QueueWatch, Seen, Thresholds, problems
 
 
@@ -108,6 +109,98 @@ async def test_an_exhausted_pool_is_told(
         go.set()
         await until(lambda: alerted(caplog, "pool_exhausted", "over"))
         assert worker.worker_id
+
+
+async def test_one_watch_looks_at_the_schema_of_each_worker_until_that_one_ends(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1)
+    watch.subscribe(looks.append)
+    options = {"database_url": gw_database, "tasks": [work], "plugins": [watch]}
+    options |= {"listen_os_shutdown_signals": False}
+    async with (
+        WorkerOptions(**options, schema="first").init() as first,
+        WorkerOptions(**options, schema="second").init() as second,
+        sql(gw_database) as db,
+    ):
+        runs = [asyncio.create_task(worker.run()) for worker in (first, second)]
+        await until(lambda: has_queue_of(looks, "first"))
+        await until(lambda: has_queue_of(looks, "second"))
+        await db.execute("select second.add_job('other', run_at => now() - interval '1 hour')")
+        await until(lambda: alerted(caplog, "old_ready_job", "1 jobs are ready"))
+        del looks[:]
+        await until(lambda: has_queue_of(looks, "first"))
+        assert not await alerted(caplog, "old_ready_job", "over"), "the other schema is another"
+        first.request_shutdown()
+        await runs[0]
+        del looks[:]
+        await until(lambda: has_queue_of(looks, "second"))
+        assert {seen.schema for seen in looks} == {"second"}
+        second.request_shutdown()
+        await runs[1]
+    told = [record for record in caplog.records if hasattr(record, "alert")]
+    assert {getattr(record, "schema", None) for record in told} == {"second"}
+
+
+async def has_queue_of(looks: list[Seen], schema: str) -> bool:
+    return any(seen.schema == schema and seen.queue is not None for seen in looks)
+
+
+async def test_the_watch_keeps_no_connection_of_a_pool_that_it_was_given(gw_database: str) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1)
+    watch.subscribe(looks.append)
+    async with (
+        asyncpg.create_pool(gw_database, min_size=0, max_size=5) as pool,
+        running(None, database=pool, tasks=[work], plugins=[watch]) as worker,
+    ):
+        await until(lambda: has_queue(looks))
+        async with asyncio.timeout(10):
+            await worker.create_utils().add_job(work)
+        del looks[:]
+        await until(lambda: has_queue(looks))
+
+
+async def test_a_pool_is_not_asked_to_watch_what_a_worker_with_a_url_watches(
+    gw_database: str,
+) -> None:
+    watch, other = QueueWatch(interval=0.1), QueueWatch(interval=0.1)
+    looks: list[Seen] = []
+    others: list[Seen] = []
+    watch.subscribe(looks.append)
+    other.subscribe(others.append)
+    async with (
+        running(gw_database, tasks=[work], plugins=[watch]),
+        asyncpg.create_pool(gw_database, min_size=0, max_size=5) as pool,
+    ):
+        await until(lambda: has_queue(looks))
+        async with running(None, database=pool, tasks=[work], plugins=[other]):
+            await until(lambda: at_least(others, 3))
+    assert not await has_queue(others)
+
+
+async def test_two_plugins_with_one_watch_look_once(gw_database: str) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1)
+    watch.subscribe(looks.append)
+    async with running(gw_database, tasks=[work], plugins=[watch, Prometheus(watch=watch)]):
+        await until(lambda: at_least(looks, 3))
+    assert not [seen for seen in looks if seen.queue is None], "nobody else looks"
+
+
+async def test_who_watches_does_so_while_the_pool_is_exhausted(gw_database: str) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1, thresholds=Thresholds(pool_wait=0.1))
+    watch.subscribe(looks.append)
+
+    async def exhausted_and_seen() -> bool:
+        return any(seen.pool_wait >= 0.1 and seen.queue is not None for seen in looks)
+
+    async with running(gw_database, tasks=[work], plugins=[watch], max_pg_conn=5) as worker:
+        await until(lambda: has_queue(looks))
+        async with worker._database.connection():
+            await until(exhausted_and_seen)
 
 
 async def test_the_watch_survives_a_database_that_goes_away(

@@ -26,6 +26,7 @@ from graphile_worker.jobs.job import Job
 from graphile_worker.jobs.new_job import NewJob
 from graphile_worker.payloads.reserved_keys import with_trace
 from graphile_worker.payloads.shapes import is_list
+from graphile_worker.queries.watch_queue import QueueReading
 from graphile_worker.telemetry.queue_watch import QueueWatch, Seen
 
 try:
@@ -197,7 +198,7 @@ class _Metrics:
         self._active = meter.create_up_down_counter(
             "graphile_worker.active_jobs", "{job}", "Jobs that run now."
         )
-        self._seen: Seen | None = None
+        self._queues: dict[str, QueueReading] = {}
         if watch is not None:
             watch.subscribe(self._saw)
             meter.create_observable_gauge(
@@ -225,16 +226,20 @@ class _Metrics:
             self._duration.record(duration, {**attributes, "graphile_worker.job.outcome": outcome})
 
     def _saw(self, seen: Seen) -> None:
-        self._seen = seen
+        if seen.queue is not None:
+            self._queues[seen.schema] = seen.queue
+        elif not seen.watched_here:
+            self._queues.pop(seen.schema, None)
 
     def _jobs(self, _options: CallbackOptions) -> Iterable[Observation]:
-        if self._seen is not None and (queue := self._seen.queue) is not None:
+        # Asked in a thread of the exporter.
+        for schema, queue in tuple(self._queues.items()):
             for state in ("ready", "scheduled", "locked", "failed"):
-                yield Observation(getattr(queue, state), {"state": state})
+                yield Observation(getattr(queue, state), {"schema": schema, "state": state})
 
     def _age(self, _options: CallbackOptions) -> Iterable[Observation]:
-        if self._seen is not None and self._seen.queue is not None:
-            yield Observation(self._seen.queue.oldest_ready)
+        for schema, queue in tuple(self._queues.items()):
+            yield Observation(queue.oldest_ready, {"schema": schema})
 
 
 def _attributes(task: str, operation: str) -> dict[str, str]:

@@ -32,6 +32,8 @@ CONTENT_TYPE: Final = client.CONTENT_TYPE_LATEST
 DURATIONS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 """Seconds: the upper ends of the buckets."""
 
+_STATES: Final = ("ready", "scheduled", "locked", "failed")
+
 _Mode: TypeAlias = Literal["livesum", "livemax", "livemin", "mostrecent"]
 
 _OUTCOMES: Final[dict[Any, str]] = {
@@ -52,7 +54,7 @@ class Prometheus:
 
     With `PROMETHEUS_MULTIPROC_DIR` set, before the interpreter starts, the metrics of all processes
     that share the folder are one, whichever of them is asked. One object may serve several workers
-    of a process.
+    of a process, also of different schemas.
 
     Args:
         registry: where the metrics are kept; default: one of their own, which `render` joins with
@@ -145,12 +147,13 @@ class _JobMetrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self._ids: set[int] = set()
+        # Two schemas have jobs with the same id. All events of a run name the same worker.
+        self._begun: set[tuple[str, int]] = set()
 
     def started(self, event: JobStart) -> None:
         job = event.job
-        self._ids.add(job.id)
-        self._running.set(len(self._ids))
+        self._begun.add((event.worker_id, job.id))
+        self._running.set(len(self._begun))
         if job.locked_at is not None:
             waited = (job.locked_at - job.run_at).total_seconds()
             self._wait.labels(job.task_identifier).observe(max(0.0, waited))
@@ -158,9 +161,10 @@ class _JobMetrics:
     def ended(self, outcome: str, event: Any) -> None:
         job = event.job
         self._outcomes.labels(job.task_identifier, outcome).inc()
-        if job.id in self._ids:
-            self._ids.discard(job.id)
-            self._running.set(len(self._ids))
+        run = event.worker_id, job.id
+        if run in self._begun:
+            self._begun.discard(run)
+            self._running.set(len(self._begun))
             duration = getattr(event, "duration", None)
             if duration is not None:
                 self._duration.labels(job.task_identifier).observe(duration.total_seconds())
@@ -210,25 +214,33 @@ class _WorkerMetrics:
             "loop_lag": gauge("loop_lag_seconds", "By how much the event loop is late.", "livemax"),
         }
 
+        self._shown: set[str] = set()
+
     def saw(self, seen: Seen) -> None:
         self._pool_wait.set(seen.pool_wait)
         if seen.queue is None:
-            if not _is_shared():
-                self._clear()
+            if not seen.watched_here and not _is_shared():
+                self._clear(seen.schema)
             return
-        for state in ("ready", "scheduled", "locked", "failed"):
+        self._shown.add(seen.schema)
+        for state in _STATES:
             self._jobs.labels(seen.schema, state).set(getattr(seen.queue, state))
         self._oldest_ready.labels(seen.schema).set(seen.queue.oldest_ready)
         self._oldest_transaction.labels(seen.schema).set(seen.queue.oldest_transaction)
         self._unserved.labels(seen.schema).set(len(seen.unserved))
 
-    def _clear(self) -> None:
+    def _clear(self, schema: str) -> None:
         """Another process shows them now: two would be added up.
 
         Where processes share their metrics the most recent value is shown, and none can be cleared.
         """
-        for gauge in (self._jobs, self._oldest_ready, self._oldest_transaction, self._unserved):
-            gauge.clear()
+        if schema not in self._shown:
+            return
+        self._shown.discard(schema)
+        for state in _STATES:
+            self._jobs.remove(schema, state)
+        for gauge in (self._oldest_ready, self._oldest_transaction, self._unserved):
+            gauge.remove(schema)
 
     def observe(self, health: Any) -> None:
         for name, gauge in self._of_health.items():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 from graphile_worker.database.executor import Connection, Database
 from graphile_worker.database.schema import Schema
@@ -32,11 +34,13 @@ class Seen:
 
     schema: str
     queue: QueueReading | None
-    """None: another process watches the queue."""
+    """None: another process watches the queue, or no connection was free to look."""
     unserved: tuple[str, ...] = ()
     """Tasks with jobs that no running worker knows."""
     pool_wait: float
     """Seconds that a connection of this worker's pool took to be had."""
+    watched_here: bool = False
+    """Whether a worker with this plugin watches the queue: this one, or another of the process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +70,12 @@ class QueueWatch:
     """A plugin that looks at the queue every `interval`, while a worker runs.
 
     The look reads the whole table of jobs, so of all processes that would look, one does: it holds
-    an advisory lock, on a connection of its own. When it ends, another one takes over within an
-    interval. A warning is logged when something begins, and again when it is over.
+    an advisory lock, on a connection of its own, besides `max_pg_conn`. When it ends, another one
+    takes over within an interval. Out of a caller's pool a connection is borrowed for each look:
+    where none but such workers run, each of them looks. A warning is logged when something begins,
+    and again when it is over.
+
+    One object may serve several workers of a process, also of different schemas.
 
     Args:
         interval: between two looks, at least 0.1 s.
@@ -88,9 +96,9 @@ class QueueWatch:
             raise ConfigurationError(f"interval must be at least 0.1 s, got {interval}")
         self.thresholds = thresholds or Thresholds()
         self._subscribers: list[Callable[[Seen], None]] = []
-        self._schema = Schema("graphile_worker")
-        self._watching: dict[str, asyncio.Task[None]] = {}
-        self._warned: set[str] = set()
+        # By database, of which each worker has its own: its id may change while it runs.
+        self._schemas: WeakKeyDictionary[Database, Schema] = WeakKeyDictionary()
+        self._watching: dict[Database, tuple[_Watcher, asyncio.Task[None]]] = {}
 
     def subscribe(self, subscriber: Callable[[Seen], None]) -> None:
         """Call back with what each look brings, on the event loop."""
@@ -103,43 +111,44 @@ class QueueWatch:
         hooks.on(WorkerShutdown, self._end)
 
     def _remember(self, event: WorkerInit) -> None:
-        self._schema = Schema(event.schema)
+        self._schemas[event.database] = Schema(event.schema)
 
     def _begin(self, event: WorkerStart) -> None:
-        watcher = _Watcher(event.database, self._schema, self.thresholds)
-        self._watching[event.worker_id] = asyncio.create_task(self._watch(watcher))
+        database = event.database
+        if database in self._watching:
+            return  # registered twice: two plugins of this worker have the same watch
+        watcher = _Watcher(database, self._schemas[database], self.thresholds)
+        self._watching[database] = watcher, asyncio.create_task(self._watch(watcher))
 
-    async def _end(self, _event: WorkerShutdown) -> None:
-        # Not by `event.worker_id`: a worker may have taken another id since it began.
-        watching, self._watching = list(self._watching.values()), {}
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+    async def _end(self, event: WorkerShutdown) -> None:
+        if event.database not in self._watching:
+            return
+        _, task = self._watching.pop(event.database)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     async def _watch(self, watcher: _Watcher) -> None:
         try:
             while True:
                 try:
-                    self._tell(await watcher.look())
+                    self._tell(watcher, await watcher.look())
                 except (DatabaseError, OSError) as error:
                     logger.warning("cannot look at the queue: %s", error)
                 await asyncio.sleep(self._interval)
         finally:
             await watcher.aclose()
 
-    def _tell(self, seen: Seen) -> None:
-        for name, problem in problems(seen, self.thresholds).items():
-            self._warn(name, problem)
+    def _tell(self, watcher: _Watcher, seen: Seen) -> None:
+        watcher.warn(seen)
+        seen = replace(seen, watched_here=self._is_watched_here(seen.schema))
         for subscriber in self._subscribers:
             subscriber(seen)
 
-    def _warn(self, name: str, problem: str | None) -> None:
-        if problem is not None and name not in self._warned:
-            self._warned.add(name)
-            logger.warning("%s", problem, extra={"alert": name})
-        elif problem is None and name in self._warned:
-            self._warned.discard(name)
-            logger.warning("over: %s", name.replace("_", " "), extra={"alert": name})
+    def _is_watched_here(self, schema: str) -> bool:
+        return any(
+            watcher.watches and watcher.schema.name == schema
+            for watcher, _ in self._watching.values()
+        )
 
 
 def problems(seen: Seen, thresholds: Thresholds) -> dict[str, str | None]:
@@ -176,11 +185,15 @@ class _Watcher:
     """One worker's looks at the queue, and its place as the one that does."""
 
     def __init__(self, database: Database, schema: Schema, thresholds: Thresholds) -> None:
+        self.schema = schema
+        self.watches = False
+        """Whether the last look that was answered brought how the queue stands."""
         self._database = database
-        self._schema = schema
+        self._thresholds = thresholds
         self._pool_patience = _seconds(thresholds.pool_wait)
         self._unserved_for = _seconds(thresholds.unserved)
         self._connection: Connection | None = None
+        self._warned: set[str] = set()
 
     async def look(self) -> Seen:
         """Look at the own pool, and at the queue if nobody else does.
@@ -189,25 +202,31 @@ class _Watcher:
             DatabaseError: it is away.
         """
         pool_wait = await self._pool_wait()
-        if pool_wait >= self._pool_patience:
-            return Seen(schema=self._schema.name, queue=None, pool_wait=pool_wait)
-        connection = await self._as_watcher()
-        if connection is None:
-            return Seen(schema=self._schema.name, queue=None, pool_wait=pool_wait)
-        try:
-            queue = await connection.run(queue_reading(self._schema))
-            unserved = await connection.run(
-                unserved_tasks(self._schema, due_for=self._unserved_for)
-            )
-        except DatabaseError:
-            await self.aclose()
-            raise
+        seen = Seen(schema=self.schema.name, queue=None, pool_wait=pool_wait)
+        if pool_wait < self._pool_patience or self._connection is not None:
+            async with self._as_watcher() as connection:
+                if connection is not None:
+                    seen = await self._seen(connection, pool_wait)
+        self.watches = seen.queue is not None
+        return seen
+
+    async def _seen(self, connection: Connection, pool_wait: float) -> Seen:
+        queue = await connection.run(queue_reading(self.schema))
+        unserved = await connection.run(unserved_tasks(self.schema, due_for=self._unserved_for))
         return Seen(
-            schema=self._schema.name,
-            queue=queue,
-            unserved=tuple(unserved),
-            pool_wait=pool_wait,
+            schema=self.schema.name, queue=queue, unserved=tuple(unserved), pool_wait=pool_wait
         )
+
+    def warn(self, seen: Seen) -> None:
+        """Log what has begun, and what is over."""
+        for name, problem in problems(seen, self._thresholds).items():
+            extra = {"alert": name, "schema": seen.schema}
+            if problem is not None and name not in self._warned:
+                self._warned.add(name)
+                logger.warning("%s", problem, extra=extra)
+            elif problem is None and name in self._warned:
+                self._warned.discard(name)
+                logger.warning("over: %s", name.replace("_", " "), extra=extra)
 
     async def aclose(self) -> None:
         """Let another one watch."""
@@ -225,19 +244,34 @@ class _Watcher:
             return max(self._pool_patience, time.monotonic() - started)
         return time.monotonic() - started
 
-    async def _as_watcher(self) -> Connection | None:
-        if self._connection is None and not await self._database.run(watcher_exists(self._schema)):
-            connection = await self._database.dedicated("watch")
-            try:
-                elected = await connection.run(become_watcher(self._schema))
-            except BaseException:
-                await connection.aclose()
-                raise
-            if elected:
-                self._connection = connection
-            else:
-                await connection.aclose()
-        return self._connection
+    @asynccontextmanager
+    async def _as_watcher(self) -> AsyncGenerator[Connection | None]:
+        """A connection to look on; None where another process watches."""
+        if not self._database.opens_connections:
+            # The lock would keep a connection out of the caller's pool, maybe the last one.
+            async with self._database.connection() as borrowed:
+                watched = await borrowed.run(watcher_exists(self.schema))
+                yield None if watched else borrowed
+            return
+        if self._connection is None and not await self._database.run(watcher_exists(self.schema)):
+            await self._become_watcher()
+        try:
+            yield self._connection
+        except DatabaseError:
+            await self.aclose()
+            raise
+
+    async def _become_watcher(self) -> None:
+        connection = await self._database.dedicated("watch")
+        try:
+            elected = await connection.run(become_watcher(self.schema))
+        except BaseException:
+            await connection.aclose()
+            raise
+        if elected:
+            self._connection = connection
+        else:
+            await connection.aclose()
 
 
 def _if(holds: bool, problem: str) -> str | None:  # noqa: FBT001 (one condition)
