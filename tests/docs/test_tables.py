@@ -51,6 +51,17 @@ def test_every_field_of_a_job_spec_is_told() -> None:
     assert sorted(names_in(rows)) == sorted(field.name for field in dataclasses.fields(JobSpec))
 
 
+def test_the_connections_of_a_worker_are_told() -> None:
+    rows = table_below(DOCS / "operations" / "deployment.md", "## Pool and concurrency")
+    [taken], [left] = (
+        [many for of, many in rows if start in of] for start in ("a worker takes", "are left")
+    )
+    assert 20 - WorkerOptions(max_pg_conn=20).pool_size == int(taken)
+    assert left == f"`max_pg_conn` - {taken}"
+    by_transaction = WorkerOptions(max_pg_conn=20, claim_mode="transaction")
+    assert (20 - by_transaction.pool_size, WorkerOptions(max_pg_conn=5).pool_size) == (8, 1)
+
+
 async def test_the_table_of_job_keys(gw_database: str) -> None:
     """All that the table says of old jobs, done to old jobs."""
     heading = "### What happens to the job with that key"

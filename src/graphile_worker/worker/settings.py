@@ -84,7 +84,7 @@ class WorkerSettings:
     database: Any = None
     """Instead of a URL: an asyncpg pool, psycopg `AsyncConnectionPool` or SQLAlchemy `AsyncEngine`
     of the caller's, who also closes it. It needs room for at least 5 connections: the worker keeps
-    four of them, see `max_pg_conn`."""
+    four of them, see `max_pg_conn`, and borrows others."""
     direct_database_url: DatabaseUrl | None = None
     """Where LISTEN and the heartbeat connect, for set-ups whose `database_url` leads to a pooler in
     transaction mode. Default: `database_url`."""
