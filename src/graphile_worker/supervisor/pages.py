@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from graphile_worker.errors import ConfigurationError
 from graphile_worker.supervisor.process import SupervisedProcess
 from graphile_worker.worker.http_server import Exporter
 
@@ -76,17 +77,30 @@ def shared_metrics() -> Generator[str | None]:
     """The folder through which processes share their metrics; one of the user's own is used.
 
     None where `prometheus_client` is not installed. A folder that is made here is removed.
+
+    Raises:
+        ConfigurationError: no folder can be made.
     """
     if importlib.util.find_spec("prometheus_client") is None:
         yield None
     elif own := os.environ.get(_VARIABLE):
         yield own
     else:
-        folder = tempfile.mkdtemp(prefix="graphile-worker-metrics-")
+        folder = _made_folder()
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made_folder() -> str:
+    try:
+        return tempfile.mkdtemp(prefix="graphile-worker-metrics-")
+    except OSError as error:
+        raise ConfigurationError(
+            f"no folder can be made for the metrics that processes share: {error}; mount a /tmp "
+            f"that can be written, or name a folder in TMPDIR or {_VARIABLE}"
+        ) from error
 
 
 def environment_for(folder: str | None) -> dict[str, str]:
