@@ -97,7 +97,7 @@ def test_flags_win_over_code():
         *("--forbidden-flag", "a", "--forbidden-flag", "b", "--thread-workers", "2"),
         *("--process-workers", "1", "--no-notification-delivery", "--use-local-time"),
         *("--no-prepared-statements", "--direct-database-url", "direct"),
-        *("--hook-timeout", "3s", "--listen", ":9100", "--listen-beyond-loopback"),
+        *("--hook-timeout", "3s", "--listen", ":8464", "--listen-beyond-loopback"),
         *("--wait-for-database", "1m", "--shutdown-grace-period", "2s"),
         *("--interrupted-job-retry-delay", "0", "--heartbeat-interval", "1s"),
         *("--sweep-interval", "2s", "--sweep-threshold", "9s", "--recovery-delay", "0"),
@@ -116,7 +116,7 @@ def test_flags_win_over_code():
     assert options.direct_database_url == "direct"
     assert options.wait_for_database == timedelta(minutes=1)
     assert options.hook_timeout == timedelta(seconds=3)
-    assert (options.listen, options.listen_beyond_loopback) == (":9100", True)
+    assert (options.listen, options.listen_beyond_loopback) == (":8464", True)
     assert options.claim_mode == "transaction"
     assert options.shutdown_config().grace_period == timedelta(seconds=2)
     assert options.shutdown_config().interrupted_job_retry_delay == timedelta(0)

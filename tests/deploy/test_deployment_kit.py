@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,17 @@ from pathlib import Path
 import pytest
 import yaml
 from support.command_line import PROGRAM, environment
-from support.deploy_kit import DEPLOY, container, manifests, stages, unit, unit_arguments
-from support.doc_blocks import ROOT
+from support.deploy_kit import (
+    DEPLOY,
+    child_in_comment,
+    container,
+    manifests,
+    stages,
+    steps_of,
+    unit,
+    unit_arguments,
+)
+from support.doc_blocks import ROOT, blocks_of
 from support.eventually import eventually
 from support.http import ask
 from support.pgbouncer import free_port
@@ -30,6 +40,7 @@ async def send(payload: str) -> None: ...
 options = WorkerOptions(tasks=[send])
 """
 
+PAGE = ROOT / "docs" / "operations" / "deployment.md"
 HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent))
 SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 
@@ -37,6 +48,11 @@ SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 def grace_of(arguments: list[str]) -> float:
     text = " ".join(arguments).replace("=", " ")
     return parse_duration(text.split("--shutdown-grace-period ")[1].split()[0]).total_seconds()
+
+
+def port_of(arguments: list[str]) -> int:
+    text = " ".join(arguments).replace("=", " ")
+    return int(text.split("--listen ")[1].split()[0].rpartition(":")[2])
 
 
 # -- Dockerfile ----------------------------------------------------------------------------------
@@ -59,6 +75,16 @@ def test_the_image_runs_as_somebody_and_gets_its_signals():
         assert isinstance(json.loads(by_name[name]), list), "exec form: no shell keeps SIGTERM"
     assert json.loads(by_name["ENTRYPOINT"]) == ["graphile-worker"]
     assert build[0].text.split()[0] == final[0].text.split()[0], "a venv belongs to one Python"
+
+
+def test_an_application_installs_as_root_what_it_needs_and_does_not_run_as_root():
+    [page] = [one.text for one in blocks_of(PAGE) if one.language == "dockerfile"]
+    assert page == child_in_comment()
+    names = [step.name for step in steps_of(page)]
+    users = [step.text for step in steps_of(page) if step.name == "USER"]
+    [ours] = [step.text for step in stages()[1] if step.name == "USER"]
+    assert users == ["root", ours]
+    assert names.index("USER") < names.index("RUN") < len(names) - 1 - names[::-1].index("USER")
 
 
 def test_what_the_image_copies_is_there_and_not_ignored():
@@ -162,6 +188,36 @@ def test_a_pod_is_killed_after_the_grace_period_and_knows_both():
     assert parse_duration(shown).total_seconds() == grace
 
 
+def test_a_pod_that_cannot_write_has_a_tmp():
+    """Without one `run --processes` does not start, nor does a handler that uses `tempfile`."""
+    worker = container("Deployment")
+    pod = manifests()["Deployment"]["spec"]["template"]["spec"]
+    assert worker["securityContext"]["readOnlyRootFilesystem"]
+    [mount] = [one for one in worker["volumeMounts"] if one["mountPath"] == "/tmp"]
+    assert not mount.get("readOnly")
+    assert {"name": mount["name"], "emptyDir": {}} in pod["volumes"]
+
+
+def test_a_release_has_one_image():
+    assert container("Job")["image"] == container("Deployment")["image"]
+    assert f"`{container('Job')['image']}`" in PAGE.read_text(), "who follows it replaces it"
+
+
+def test_the_page_migrates_before_it_replaces_workers_and_asks_for_keda_last():
+    commands = "".join(one.text for one in blocks_of(PAGE) if one.language == "sh")
+    job = manifests()["Job"]["metadata"]["name"]
+    places = [
+        commands.index(f"kubectl delete job {job} --ignore-not-found"),
+        commands.index("apply -f deploy/kubernetes/migrate.yaml"),
+        commands.index(f"kubectl wait --for=condition=complete --timeout=10m job/{job}"),
+        commands.index("apply -f deploy/kubernetes/worker.yaml"),
+        commands.index("apply -f deploy/kubernetes/scaler.yaml"),
+    ]
+    assert places == sorted(places)
+    assert "apply -f deploy/kubernetes/\n" not in commands
+    assert manifests()["Job"]["spec"]["activeDeadlineSeconds"] == 600, "as long as it is waited for"
+
+
 def test_probes_ask_the_pages_that_a_worker_serves():
     worker = container("Deployment")
     probes = {name: worker[name]["httpGet"] for name in worker if name.endswith("Probe")}
@@ -200,13 +256,28 @@ async def test_the_scaler_counts_ready_jobs(gw_database: str):
 
 
 def test_the_pools_of_all_replicas_fit_into_an_ordinary_server():
-    """That is max_connections=100, of which 3 are for superusers; a rollout has one more."""
+    """That is max_connections=100, of which 3 are for superusers; a rollout has one more.
+
+    One besides looks at the queue.
+    """
     [most] = [a for a in container("Deployment")["args"] if a.startswith("--max-pg-conn=")]
     replicas = manifests()["ScaledObject"]["spec"]["maxReplicaCount"]
-    assert (replicas + 1) * int(most.partition("=")[2]) <= 97
+    assert (replicas + 1) * int(most.partition("=")[2]) + 1 <= 97
 
 
-# -- both ----------------------------------------------------------------------------------------
+# -- all of them ---------------------------------------------------------------------------------
+
+
+def test_all_listen_on_one_port_which_is_no_exporters():
+    """9100 is that of node_exporter, which runs on most machines."""
+    listening = [port_of(unit_arguments()), port_of(container("Deployment")["args"])]
+    [exposed] = [step.text for step in stages()[1] if step.name == "EXPOSE"]
+    pod = manifests()["Deployment"]["spec"]["template"]
+    listening += [int(exposed), int(pod["metadata"]["annotations"]["prometheus.io/port"])]
+    pages = (PAGE, ROOT / "docs" / "observability.md")
+    told = re.findall(r"(?:127|0)\.0\.0\.[01]:([1-9]\d*)", "".join(p.read_text() for p in pages))
+    [port] = {*listening, *map(int, told)}
+    assert not 9100 <= port < 10000, "where exporters of Prometheus listen"
 
 
 @pytest.mark.parametrize(
@@ -220,7 +291,8 @@ def test_a_worker_starts_so_answers_the_probes_and_ends_at_sigterm(
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "worker.py").write_text(APP)
     port = free_port()
-    here = [one.replace("9100", str(port)).replace("0.0.0.0", "127.0.0.1") for one in arguments]
+    theirs = str(port_of(arguments))
+    here = [one.replace(theirs, str(port)).replace("0.0.0.0", "127.0.0.1") for one in arguments]
     worker = subprocess.Popen(
         [*PROGRAM, *here],
         cwd=tmp_path,

@@ -34,7 +34,7 @@ GUIDES = sorted(
     for page in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/operations/*.md"))
     if page.stem != "tutorial"
 )
-NOT_RUN = {"sh", "text", "mermaid", "json"}
+NOT_RUN = {"sh", "text", "mermaid", "json", "dockerfile"}
 
 
 @pytest.mark.parametrize("name", ALONE)

@@ -24,16 +24,24 @@ class Step:
 def stages() -> list[list[Step]]:
     """The instructions of each stage, `FROM` first."""
     text = re.sub(r"^#.*\n", "", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
-    lines = re.sub(r"\\\n\s*", " ", text).splitlines()
     found: list[list[Step]] = []
-    for line in lines:
-        if not line.strip():
-            continue
-        name, _, rest = line.partition(" ")
-        if name == "FROM":
+    for step in steps_of(text):
+        if step.name == "FROM":
             found.append([])
-        found[-1].append(Step(name, rest.strip()))
+        found[-1].append(step)
     return found
+
+
+def child_in_comment() -> str:
+    """The Dockerfile of an application, as the comment of ours shows it."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    return "\n".join(re.findall(r"^#   ((?!docker).*)$", text, re.MULTILINE)) + "\n"
+
+
+def steps_of(text: str) -> list[Step]:
+    """The instructions of a Dockerfile without comments."""
+    lines = [line for line in re.sub(r"\\\n\s*", " ", text).splitlines() if line.strip()]
+    return [Step(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in lines)]
 
 
 def unit() -> dict[str, dict[str, str]]:

@@ -192,9 +192,9 @@ async def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [
-        ("127.0.0.1:9100", "127.0.0.1", 9100),
+        ("127.0.0.1:8464", "127.0.0.1", 8464),
         ("localhost:0", "localhost", 0),
-        ("[::1]:9100", "::1", 9100),
+        ("[::1]:8464", "::1", 8464),
         ("127.9.9.9:1", "127.9.9.9", 1),
     ],
 )
@@ -202,14 +202,14 @@ def test_loopback_addresses(text: str, host: str, port: int) -> None:
     assert WorkerOptions(listen=text).listen_address() == ListenAddress(host, port)
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0:9100", "[::]:9100", ":9100", "worker.example:9100"])
+@pytest.mark.parametrize("text", ["0.0.0.0:8464", "[::]:8464", ":8464", "worker.example:8464"])
 def test_other_machines_get_in_only_when_asked_for(text: str) -> None:
     with pytest.raises(ConfigurationError, match="listen_beyond_loopback=True"):
         WorkerOptions(listen=text)
     assert WorkerOptions(listen=text, listen_beyond_loopback=True).listen_address() is not None
 
 
-@pytest.mark.parametrize("text", ["", "9100", "localhost", "localhost:", "localhost:x", "a:70000"])
+@pytest.mark.parametrize("text", ["", "8464", "localhost", "localhost:", "localhost:x", "a:70000"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="listen must be HOST:PORT"):
         WorkerOptions(listen=text)

@@ -19,7 +19,7 @@ class ListenAddress:
 
     @classmethod
     def parse(cls, text: str, *, beyond_loopback: bool) -> ListenAddress:
-        """The address in `HOST:PORT`; IPv6 as `[::1]:9100`, `:9100` is every address.
+        """The address in `HOST:PORT`; IPv6 as `[::1]:8464`, `:8464` is every address.
 
         Args:
             text: what an option says.
@@ -30,7 +30,7 @@ class ListenAddress:
         """
         host, colon, port = text.rpartition(":")
         if not colon or not port.isascii() or not port.isdigit() or int(port) > _HIGHEST_PORT:
-            raise ConfigurationError(f"listen must be HOST:PORT, like 127.0.0.1:9100, got {text!r}")
+            raise ConfigurationError(f"listen must be HOST:PORT, like 127.0.0.1:8464, got {text!r}")
         if host.startswith("[") and host.endswith("]"):
             host = host[1:-1]
         if not beyond_loopback and not is_loopback(host):
