@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from support.pgbouncer import PROGRAM, pgbouncer
 from support.running import running, sql, until
 
 from graphile_worker import ConfigurationError, WorkerContext, WorkerOptions, task
@@ -160,6 +161,21 @@ async def test_the_watch_keeps_no_connection_of_a_pool_that_it_was_given(gw_data
             await worker.create_utils().add_job(work)
         del looks[:]
         await until(lambda: has_queue(looks))
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer on this machine")
+async def test_behind_a_pooler_the_watch_leaves_no_lock_that_stops_the_next_one(
+    gw_database: str,
+) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1)
+    watch.subscribe(looks.append)
+    with pgbouncer(gw_database, server_connections=4) as pooled:
+        options = {"direct_database_url": gw_database, "prepared_statements": False}
+        for _ in range(2):
+            del looks[:]
+            async with running(pooled, tasks=[work], plugins=[watch], **options):
+                await until(lambda: has_queue(looks))
 
 
 async def test_a_pool_is_not_asked_to_watch_what_a_worker_with_a_url_watches(

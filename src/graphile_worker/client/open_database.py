@@ -115,6 +115,10 @@ class _OnEmbedded:
     def opens_connections(self) -> bool:
         return self._database.opens_connections
 
+    @property
+    def keeps_sessions(self) -> bool:
+        return self._database.keeps_sessions
+
     async def dedicated(self, name: str, *, settings: dict[str, str] | None = None) -> Connection:
         return await self._database.dedicated(name, settings=settings)
 

@@ -86,6 +86,15 @@ class Database(Lender, Protocol):
         """Whether `dedicated` opens a connection, rather than keep one out of a caller's pool."""
         ...
 
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether one of `dedicated` is a session of ours, and of the server, until it is closed.
+
+        Not out of a caller's pool, and not behind a pooler in transaction mode, with which what a
+        session holds, like an advisory lock, would stay.
+        """
+        ...
+
     async def dedicated(self, name: str, *, settings: dict[str, str] | None = None) -> Connection:
         """Open a connection outside the pool, owned by the caller, who closes it.
 

@@ -28,6 +28,8 @@ class AdoptedDatabase:
 
     opens_connections = False
     """See `Database`."""
+    keeps_sessions = False
+    """See `Database`."""
 
     def __init__(self, take: Callable[[], Awaitable[Connection]]) -> None:
         self._take_one = take

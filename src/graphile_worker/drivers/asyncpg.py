@@ -46,8 +46,7 @@ class AsyncpgDatabase:
         self._pool = pool
         self._opener = opener
         self._process = os.getpid()
-        ours_everywhere = opener is not None and opener.prepared_statements
-        self._preamble = None if ours_everywhere else session.local()
+        self._preamble = None if self.keeps_sessions else session.local()
         self._lent_preamble: str | None = None
         self._lent_lock = asyncio.Lock()
 
@@ -102,6 +101,11 @@ class AsyncpgDatabase:
     def opens_connections(self) -> bool:
         """See `Database`."""
         return self._opener is not None
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """See `Database`."""
+        return self._opener is not None and self._opener.prepared_statements
 
     async def dedicated(
         self, name: str, *, settings: Mapping[str, str] | None = None

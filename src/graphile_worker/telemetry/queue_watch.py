@@ -71,9 +71,9 @@ class QueueWatch:
 
     The look reads the whole table of jobs, so of all processes that would look, one does: it holds
     an advisory lock, on a connection of its own, besides `max_pg_conn`. When it ends, another one
-    takes over within an interval. Out of a caller's pool a connection is borrowed for each look:
-    where none but such workers run, each of them looks. A warning is logged when something begins,
-    and again when it is over.
+    takes over within an interval. Out of a caller's pool, or with `prepared_statements=False`, as
+    behind a pooler, a connection is borrowed for each look: where none but such workers run, each
+    of them looks. A warning is logged when something begins, and again when it is over.
 
     One object may serve several workers of a process, also of different schemas.
 
@@ -247,8 +247,9 @@ class _Watcher:
     @asynccontextmanager
     async def _as_watcher(self) -> AsyncGenerator[Connection | None]:
         """A connection to look on; None where another process watches."""
-        if not self._database.opens_connections:
-            # The lock would keep a connection out of the caller's pool, maybe the last one.
+        if not self._database.keeps_sessions:
+            # The lock would keep a connection out of the caller's pool, maybe the last one. Behind
+            # a pooler it would outlive this process, and nobody could watch.
             async with self._database.connection() as borrowed:
                 watched = await borrowed.run(watcher_exists(self.schema))
                 yield None if watched else borrowed
