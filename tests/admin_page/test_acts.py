@@ -15,6 +15,8 @@ from support.admin_site import Door, browsing, fill
 from support.running import sql, until
 
 from graphile_worker.admin import Identity
+from graphile_worker.admin.pages.buttons import JOB_ACTS
+from graphile_worker.admin.service.filters import FIELDS
 
 MARK = {"_from": "page"}
 
@@ -132,7 +134,8 @@ async def test_jobs_that_are_left_alone_are_named_with_the_reason(gw_database: s
     [
         ({"priority": "high"}, "priority must be a whole number, got &#39;high&#39;"),
         ({"priority": "99999"}, "priority must be"),
-        ({"attempts": "-1"}, "attempts must be"),
+        ({"set_attempts": "-1"}, "attempts must be"),
+        ({"set_attempts": "few"}, "attempts must be a whole number, got &#39;few&#39;"),
         ({"run_at": "tomorrow"}, "run_at must be a time, or a span"),
         ({}, "run_at, priority"),
     ],
@@ -185,6 +188,39 @@ async def test_everything_that_matches_becomes_an_operation_after_its_number_was
         page = (await client.get(url)).text
         assert "120 of 120 looked at · 120 changed · 0 skipped · 0 gone" in page
         assert await jobs(connection, "distinct on (id) attempts") == [(0,)] * 151
+
+
+async def test_all_that_were_shown_are_rescheduled_whatever_is_typed(gw_database: str) -> None:
+    async with sql(gw_database) as connection, browsing(gw_database) as client:
+        await connection.execute("select graphile_worker.add_job('t') from generate_series(1, 4)")
+        await connection.execute(
+            "update graphile_worker._private_jobs set attempts = case when id <= 2 then 4 else 1 end"
+        )
+        path = "/jobs/act?all=reschedule&state=all&attempts=4"
+        started = await answer(client, path, set_attempts="1", priority="9")
+        assert started.status_code == 303, started.text
+        url = urljoin("/jobs/act", started.headers["location"])
+
+        async def is_done() -> bool:
+            return "✓" in (await client.get(url)).text
+
+        await until(is_done)
+        assert await jobs(connection, "attempts, priority") == [(1, 9), (1, 9), (1, 0), (1, 0)]
+
+
+@pytest.mark.parametrize("act", [act.name for act in JOB_ACTS])
+@pytest.mark.parametrize("which", ["do={}&id=1", "all={}"])
+async def test_no_field_of_a_question_about_jobs_is_taken_for_a_filter(
+    gw_database: str, act: str, which: str
+) -> None:
+    async with sql(gw_database) as connection, browsing(gw_database) as client:
+        await connection.execute("select graphile_worker.add_job('t') from generate_series(1, 101)")
+        page = (await client.get(f"/jobs/act?{which.format(act)}")).text
+        form = re.search(r'<form class="pb" method="post".*?</form>', page, re.DOTALL)
+        assert form, page
+        names = set(re.findall(r'<(?:input|select|textarea)[^>]* name="([^"]*)"', form[0]))
+        assert names
+        assert not names & set(FIELDS)
 
 
 async def test_a_selection_is_exported_as_lines(gw_database: str) -> None:

@@ -25,6 +25,8 @@ from graphile_worker.errors import ConfigurationError, DatabaseError
 TYPED_FROM: Final = 100
 """From so many jobs on, their number has to be typed in."""
 _ONE_MORE: Final = "one"
+_ATTEMPTS: Final = "set_attempts"
+"""Not `attempts`: the form carries the filter too, which would look for what was typed."""
 _TITLES: Final = {act.name: act for act in JOB_ACTS}
 
 Given = list[tuple[str, str]]
@@ -197,7 +199,7 @@ def _fields(act: JobAct) -> list[Field]:
         return [
             Field(name="run_at", title="Run at", hint="now, +10m, 2026-01-31 08:00"),
             Field(name="priority", title="Priority", kind="number", note="Lower numbers run first"),
-            Field(name="attempts", title="Attempts used", kind="number"),
+            Field(name=_ATTEMPTS, title="Attempts used", kind="number"),
             Field(name="max_attempts", title="Attempts at most", kind="number"),
         ]
     return []
@@ -218,7 +220,7 @@ def _wanted(act: JobAct, given: dict[str, str], v: View) -> Act:
                 action=JobAction.RESCHEDULE,
                 run_at=typed.run_at(given, v.settings.tzinfo),
                 priority=typed.whole_number("priority", given),
-                attempts=typed.whole_number("attempts", given),
+                attempts=typed.whole_number("attempts", given, field=_ATTEMPTS),
                 max_attempts=typed.whole_number("max_attempts", given),
             )
         case name:

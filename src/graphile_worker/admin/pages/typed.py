@@ -15,13 +15,18 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 _WHOLE: Final = re.compile(r"[+-]?\d{1,10}", re.ASCII)
 
 
-def whole_number(name: str, given: Mapping[str, str]) -> int | None:
+def whole_number(name: str, given: Mapping[str, str], *, field: str | None = None) -> int | None:
     """A whole number; None where the field is empty.
+
+    Args:
+        name: of what it is, for an error; of its field too, unless that has another one.
+        given: the fields of the form.
+        field: of the form.
 
     Raises:
         ConfigurationError: something else stands there.
     """
-    text = given.get(name, "").strip()
+    text = given.get(field or name, "").strip()
     if not text:
         return None
     if not _WHOLE.fullmatch(text):
