@@ -9,7 +9,7 @@ import pytest
 from support.admin import service
 from support.running import sql
 
-from graphile_worker import DatabaseError
+from graphile_worker import ConnectionLostError, DatabaseError
 from graphile_worker.admin.service.samples import DUTY, SHARE, Budget, Sampled
 from graphile_worker.queries.admin_samples import pulse
 
@@ -78,6 +78,84 @@ async def test_without_any_sample_the_error_is_raised() -> None:
     source.error = DatabaseError("away")
     with pytest.raises(DatabaseError, match="away"):
         await Sampled(source.take, every=60).get()
+
+
+class Failing:
+    """Fails, after so many seconds of a clock that nothing else moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        self.now = 1_000.0
+        self.seconds = seconds
+        self.asked = 0
+        self.error: DatabaseError | None = DatabaseError("too slow", sqlstate="57014")
+        clock = "graphile_worker.admin.service.samples.time.monotonic"
+        monkeypatch.setattr(clock, lambda: self.now)
+
+    async def take(self) -> int:
+        self.asked += 1
+        self.now += self.seconds
+        if self.error is not None:
+            raise self.error
+        return self.asked
+
+
+async def test_what_never_succeeded_is_not_tried_back_to_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing = Failing(monkeypatch, 0.02)
+    sampled = Sampled(failing.take, every=10)
+    for _ in range(50):
+        with pytest.raises(DatabaseError, match="too slow"):
+            await sampled.get()
+    assert failing.asked == 1
+    failing.error = None
+    failing.now += 2.0
+    assert (await sampled.get()).value == 2
+    assert (await sampled.get()).error is None
+
+
+async def test_what_fails_rests_as_long_as_what_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Failing(monkeypatch, 10.0)
+    budget = Budget()
+    sampled = Sampled(failing.take, every=10, budget=budget)
+    began = failing.now
+    while failing.now < began + 3_600:
+        with pytest.raises(DatabaseError):
+            await sampled.get()
+        failing.now += 1.0
+    assert budget.seconds == 10.0 * failing.asked
+    assert budget.seconds / (failing.now - began) < 0.03
+
+
+async def test_nobody_waits_again_for_what_failed_after_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing = Failing(monkeypatch, 10.0)
+    sampled = Sampled(failing.take, every=10)
+    with pytest.raises(DatabaseError):
+        await sampled.get()
+    failing.now += sampled.period
+    failing.error = None
+    with pytest.raises(DatabaseError):
+        await sampled.get()
+    assert failing.asked == 1  # the next one is under way
+    await asyncio.sleep(0)
+    assert (await sampled.get()).value == 2
+
+
+async def test_a_database_that_was_long_in_not_answering_is_tried_again_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing = Failing(monkeypatch, 10.0)
+    failing.error = ConnectionLostError("away")
+    budget = Budget()
+    sampled = Sampled(failing.take, every=2, budget=budget)
+    with pytest.raises(ConnectionLostError):
+        await sampled.get()
+    assert (sampled.period, budget.busy, sampled.rest) == (30.0, 0.0, 0.0)
+    failing.error = None
+    failing.now += 30.0
+    assert (await sampled.get()).value == 2
 
 
 async def test_what_takes_long_is_taken_rarely(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,12 +32,14 @@ class News:
         changes: jobs that were added, changed or deleted, for the chip of a list that rests.
         at: the time of the reading, as the page shows it; None while there is none.
         lost: why the database cannot be read; None when it can.
+        note: what is missing though it can; None when nothing is.
     """
 
     kinds: tuple[str, ...]
     changes: int
     at: str | None
     lost: str | None = None
+    note: str | None = None
 
 
 class Streams:
@@ -109,13 +111,12 @@ class Streams:
                         "changes": latest.changes,
                         "at": latest.at,
                         "lost": latest.lost,
+                        "note": latest.note,
                     },
                 )
             elif moving() != moved:
                 moved, told = moving(), now
-                yield event(
-                    "pulse", {"kinds": ["operation"], "changes": 0, "at": None, "lost": None}
-                )
+                yield event("pulse", {"kinds": ["operation"], "changes": 0, "at": None})
             elif now - told > KEEPALIVE:
                 told = now
                 yield b": still here\n\n"

@@ -134,7 +134,12 @@ def _table(table: TableSize) -> Mapping[str, Any]:
 def _facts(v: View, site: Site, found: Health, kept: HistoryStatus | None) -> list[tuple[str, Any]]:
     server = found.server
     cost = f"{words.percent(site.samples.busy)} % of a connection, while somebody looks"
-    counting = f"{words.span(found.figures_seconds)}, every {words.span(found.figures_period)}"
+    seconds, every = found.figures_seconds, words.span(found.figures_period)
+    counting = (
+        f"it does not succeed; tried again after {every}"
+        if seconds is None
+        else f"{words.span(seconds)}, every {every}"
+    )
     return [
         ("PostgreSQL", server.version),
         ("Database", v.mono(found.schema.database)),

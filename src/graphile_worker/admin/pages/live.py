@@ -34,16 +34,18 @@ class Follower:
         samples = self._site.samples
         try:
             pulse = await samples.pulse_now()
-            figures = await samples.figures.get()
         except DatabaseError as error:
             return News((), 0, None, f"The database cannot be read: {error}")
+        note = await samples.lost_counts()
+        counted = samples.figures.last
+        figures_at = None if counted is None else counted.at
         kinds = ["pulse"] if self._pulse is None or pulse.value.at != self._pulse.at else []
         changes = changes_between(self._pulse, pulse)
         kinds += ["jobs"] if changes else []
-        kinds += ["groups"] if self._figures_at not in {None, figures.at} else []
-        self._pulse, self._figures_at = pulse.value, figures.at
+        kinds += ["groups"] if self._pulse is not None and self._figures_at != figures_at else []
+        self._pulse, self._figures_at = pulse.value, figures_at
         at = clock(self._site.now(), self._settings.tzinfo)
-        return News(tuple(kinds), changes, at, lost_since(pulse))
+        return News(tuple(kinds), changes, at, lost_since(pulse), note)
 
 
 def changes_between(before: Pulse | None, after: Sample[Pulse]) -> int:
@@ -91,6 +93,7 @@ async def poll(request: Request, site: Site, _viewer: Viewer) -> Response:
         "changes": 0,
         "at": latest.at,
         "lost": latest.lost,
+        "note": latest.note,
     }
     has_no_room = site.streams.full or is_wsgi(request.scope)
     headers = {"Cache-Control": "no-store", "X-Stream": "full" if has_no_room else "free"}

@@ -74,6 +74,18 @@ class Samples:
         self.counters.add(pulse.value, running)
         return pulse
 
+    async def lost_counts(self) -> str | None:
+        """What to say where jobs cannot be counted, as in a table that is too big for that."""
+        try:
+            figures = await self.figures.get()
+        except DatabaseError as error:
+            return f"Jobs cannot be counted; their numbers are missing. ({error})"
+        if figures.error is None:
+            return None
+        return (
+            f"Jobs cannot be counted; their numbers are {int(figures.age)} s old. ({figures.error})"
+        )
+
     async def aclose(self) -> None:
         """Stop what is under way."""
         for one in self.shared:
@@ -123,13 +135,11 @@ class Site:
 
     async def view(self, request: Request, viewer: Viewer) -> View:
         """The view of this request; where the database is away, it says so."""
-        lost = None
         try:
-            pulse = await self.samples.pulse_now()
-            figures = await self.samples.figures.get()
-            lost = lost_since(pulse) or lost_since(figures)
+            lost = lost_since(await self.samples.pulse_now())
         except DatabaseError as error:
             lost = f"The database cannot be read: {error}"
+        lost = lost or await self.samples.lost_counts()
         base = base_of(request)
         home = base if self.schema == self.schemas[0] else base + "../" * STEPS
         return View(

@@ -20,10 +20,10 @@ class Health:
     tables: list[TableSize]
     schema: SchemaState
     pulse: Pulse
-    figures_seconds: float
-    """What it took to count all jobs."""
+    figures_seconds: float | None
+    """What it took to count all jobs; None where they cannot be counted."""
     figures_period: float
-    """Seconds for which that count is used."""
+    """Seconds for which that count is used, or until it is tried again."""
     checked_at: datetime
     local_clock: datetime
     """This process's, read together with the server's."""

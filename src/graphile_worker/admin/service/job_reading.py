@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,6 +12,7 @@ from graphile_worker.admin.service.cursor import read_cursor, write_cursor
 from graphile_worker.admin.service.decoding import Decoding
 from graphile_worker.admin.service.figures import Figures
 from graphile_worker.admin.service.filters import SCOPES, JobFilter
+from graphile_worker.admin.service.fleet_reading import FleetReading
 from graphile_worker.admin.service.job_details import JobDetails, Payload, details_of, payload_of
 from graphile_worker.admin.service.job_page import (
     Count,
@@ -26,6 +27,7 @@ from graphile_worker.admin.service.redaction import Redactor
 from graphile_worker.admin.service.samples import Sampled
 from graphile_worker.admin.service.sessions import LONG_SECONDS, PAGE_SECONDS, Sessions
 from graphile_worker.admin.service.tried_jobs import TriedJobs, search
+from graphile_worker.errors import DatabaseError
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.queries import admin_jobs, admin_samples
 from graphile_worker.queries.admin_jobs import JobRow, Place, find_jobs, job_rows
@@ -47,7 +49,8 @@ class JobReading:
 
     Args:
         sessions: the database; this closes nothing of it.
-        figures: what is known of the fleet.
+        figures: how many jobs there are.
+        fleet: what is known of workers.
         tried: the jobs that no index finds.
         redactor: takes secrets out of payloads and errors.
         decoding: makes payloads readable, before secrets are taken out.
@@ -57,6 +60,7 @@ class JobReading:
         self,
         sessions: Sessions,
         figures: Sampled[Figures],
+        fleet: FleetReading,
         tried: TriedJobs,
         *,
         redactor: Redactor,
@@ -65,6 +69,7 @@ class JobReading:
         self._sessions = sessions
         self._schema = sessions.schema
         self._figures = figures
+        self._fleet = fleet
         self._tried = tried
         self._redactor = redactor
         self._decoding = decoding
@@ -92,7 +97,7 @@ class JobReading:
         """
         limit = checked_limit(limit)
         place = read_cursor(after)
-        workers = (await self._figures.get()).value.workers
+        workers = await self._fleet.workers()
         seconds = LONG_SECONDS if wanted.scope > SCOPES[0] else PAGE_SECONDS
         began = asyncio.get_running_loop().time()
         scope = wanted.scope if wanted.is_searching else limit + 1
@@ -132,21 +137,28 @@ class JobReading:
 
     async def count(self, wanted: JobFilter) -> Count:
         """How many jobs match: exactly by the last sample, or of those that were searched."""
-        sample = await self._figures.get()
-        if wanted.is_counted:
-            sums = sample.value.counts_of(task=wanted.wanted.task, queue=wanted.wanted.queue)
-            return Count(sums.of(wanted.wanted.state), is_exact=True, at=sample.at)
+        if wanted.is_counted and (counted := await self._counted(wanted)) is not None:
+            return counted
         statement = find_jobs(
             self._schema,
             wanted.order,
             wanted.wanted,
-            sample.value.workers,
+            await self._fleet.workers(),
             limit=0,
             scope=wanted.scope,
         )
         found = await self._sessions.read(statement, LONG_SECONDS)
         is_exact = found.searched < wanted.scope
         return Count(found.matched, is_exact=is_exact, at=datetime.now(UTC))
+
+    async def _counted(self, wanted: JobFilter) -> Count | None:
+        """By the last sample; None where jobs cannot be counted."""
+        try:
+            sample = await self._figures.get()
+        except DatabaseError:
+            return None
+        sums = sample.value.counts_of(task=wanted.wanted.task, queue=wanted.wanted.queue)
+        return Count(sums.of(wanted.wanted.state), is_exact=True, at=sample.at)
 
     async def preview(self, wanted: JobFilter) -> Preview:
         """What an action on all jobs of a filter would touch."""
@@ -173,7 +185,7 @@ class JobReading:
         """
         decoding = Decoding() if stored else self._decoding
         chars = decoding.chars(4 * _DETAIL_CHARS, decoded=_DECODED_CHARS)
-        workers = (await self._figures.get()).value.workers
+        workers = await self._fleet.workers()
         async with self._sessions.reading() as connection:
             rows = await connection.run(
                 job_rows(
@@ -189,7 +201,8 @@ class JobReading:
                 return None
         row, holder = rows[0], None
         if row.state is FineState.BLOCKED and row.queue is not None:
-            holder = await self.queue_holder(row.queue)
+            with suppress(DatabaseError):  # to find it may take too long; the job is shown anyway
+                holder = await self.queue_holder(row.queue)
         text = row.payload or ""
         decoded = await decoding.one(row.task, text, is_cut=len(text) >= chars)
         return await asyncio.to_thread(
@@ -203,7 +216,7 @@ class JobReading:
 
     async def rows(self, ids: Sequence[int], *, payloads: bool = False) -> list[JobRow]:
         """Jobs by their ids, in that order; those that are gone are left out."""
-        workers = (await self._figures.get()).value.workers
+        workers = await self._fleet.workers()
         chars = _DETAIL_CHARS if payloads else 0
         rows = await self._sessions.read(job_rows(self._schema, ids, workers, payload_chars=chars))
         whole = [without_big_payload(row, _DETAIL_CHARS) for row in rows]
@@ -243,7 +256,7 @@ class JobReading:
             most: end after so many.
             reveal: whether to show secrets too.
         """
-        workers = (await self._figures.get()).value.workers
+        workers = await self._fleet.workers()
         shower = self._redactor.unless(reveal=reveal)
         async with aclosing(self.walk(wanted, chunk=_EXPORT_CHUNK)) as chunks:
             async for ids in chunks:
@@ -269,7 +282,7 @@ class JobReading:
             wanted: which ones.
             chunk: at most so many at once; empty lists come too, while nothing is found.
         """
-        workers = (await self._figures.get()).value.workers
+        workers = await self._fleet.workers()
         scope = SCOPES[0] if wanted.is_searching else chunk + 1
         place: Place | None = None
         while True:

@@ -13,6 +13,7 @@ from graphile_worker.admin.service.crons import CronEntry
 from graphile_worker.admin.service.decoding import Decoding
 from graphile_worker.admin.service.examination import examination
 from graphile_worker.admin.service.failures import Failures, show_failures
+from graphile_worker.admin.service.fleet_reading import FleetReading
 from graphile_worker.admin.service.health import Health
 from graphile_worker.admin.service.job_reading import JobReading
 from graphile_worker.admin.service.past import Past
@@ -28,6 +29,7 @@ from graphile_worker.client.setup import Setup
 from graphile_worker.cron.crontab import Crontab
 from graphile_worker.database.executor import Database
 from graphile_worker.database.operation import perform
+from graphile_worker.errors import DatabaseError
 from graphile_worker.migrations.state import read_state
 from graphile_worker.queries import admin_samples, cron
 from graphile_worker.queries.admin_health import server_state, table_sizes
@@ -62,6 +64,7 @@ class Reading:
     Attributes:
         jobs: looks at jobs.
         past: at what history keeps.
+        fleet: knows the workers.
         tried: knows the jobs that no index finds.
         budget: of all readings that viewers share.
         figures, pulse, kinds, findings: such readings: of the whole queue, of what moves, of the
@@ -77,10 +80,12 @@ class Reading:
         self.figures = Sampled(partial(read_figures, sessions), every=10.0, budget=budget)
         self.pulse = Sampled(partial(read_pulse, sessions), every=2.0, budget=budget)
         self.kinds = Sampled(self.failures, every=30.0, budget=budget)
+        self.fleet = FleetReading(sessions, self.figures, budget)
         self.tried = TriedJobs(sessions, self.figures, budget)
         self.jobs = JobReading(
             sessions,
             self.figures,
+            self.fleet,
             self.tried,
             redactor=options.redactor,
             decoding=options.decoding,
@@ -104,7 +109,8 @@ class Reading:
 
     async def aclose(self) -> None:
         """Stop what is under way."""
-        every = (self.figures, self.pulse, self.kinds, self.tried.sample, self.findings)
+        shared = (self.figures, self.pulse, self.kinds, self.findings)
+        every = (*shared, self.fleet.registered, self.tried.sample)
         await asyncio.gather(*(sampled.aclose() for sampled in every))
 
     def changed(self) -> None:
@@ -150,8 +156,7 @@ class Reading:
 
     async def crons(self) -> list[CronEntry]:
         """Recurring jobs, by identifier."""
-        fleet = (await self.figures.get()).value.fleet
-        return await read_crons(self._sessions, self._options.crontabs, fleet)
+        return await read_crons(self._sessions, self._options.crontabs, await self.fleet.members())
 
     def crontab(self, identifier: str) -> Crontab | None:
         """An entry that was given here, by its identifier."""
@@ -159,18 +164,24 @@ class Reading:
 
     async def health(self) -> Health:
         """How the server, the schema and its tables are."""
-        figures, pulse = await asyncio.gather(self.figures.get(), self.pulse.get())
+        counted, pulse = await asyncio.gather(self._seconds_to_count(), self.pulse.get())
         async with self._sessions.reading() as connection:
             return Health(
                 server=await connection.run(server_state(self._schema)),
                 tables=await connection.run(table_sizes(self._schema)),
                 schema=await read_state(connection, self._schema),
                 pulse=pulse.value,
-                figures_seconds=figures.seconds,
+                figures_seconds=counted,
                 figures_period=self.figures.period,
                 checked_at=datetime.now(UTC),
                 local_clock=datetime.now(UTC),
             )
+
+    async def _seconds_to_count(self) -> float | None:
+        try:
+            return (await self.figures.get()).seconds
+        except DatabaseError:
+            return None
 
     async def suggest(self, field: str, beginning: str, *, limit: int = 20) -> list[str]:
         """Values of a field of a filter that begin so, or hold it.

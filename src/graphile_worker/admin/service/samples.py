@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
-from graphile_worker.errors import DatabaseError
+from graphile_worker.errors import ConnectionLostError, DatabaseError
 
 T = TypeVar("T")
 
@@ -20,6 +20,12 @@ SHARE: Final = 0.045
 """What all of them take together, of one connection: a twentieth, with what ending late costs."""
 _WATCHED: Final = 4
 """Periods after which nobody is thought to look at a sample any more."""
+_AGAIN: Final = 2.0
+"""Seconds until what failed at once is tried again, however long a sample would be good for."""
+_AWAY: Final = 30.0
+"""Seconds until a database is tried again, at the longest, that was long in not answering."""
+_PATIENCE: Final = 1.0
+"""Where a sample failed after more seconds than this, nobody is made to wait for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Budget:
         self._samples.append(sampled)
 
     def took(self, seconds: float) -> None:
-        """One of them was taken: see what they come to."""
+        """One of them was taken, or failed after so long: see what they come to."""
         self.seconds += seconds
         self.stretch = max(1.0, sum(one.share for one in self._samples) / SHARE)
 
@@ -73,8 +79,9 @@ class Sampled(Generic[T]):
     """Takes a sample when somebody asks and the last one is old; one at a time, shared by all.
 
     Who comes while there is an old one gets that, and a new one is taken meanwhile: only the first
-    waits. Where a new one cannot be had, the old one stays, with the reason. While nobody asks,
-    nothing is done.
+    waits. Where a new one cannot be had, the old one stays, with the reason; where there is none
+    yet, all are told the reason, and trying keeps to the budget too. While nobody asks, nothing is
+    done.
 
     Args:
         take: takes a sample.
@@ -95,7 +102,11 @@ class Sampled(Generic[T]):
         self._every = every
         self._too_old = too_old
         self._last: Sample[T] | None = None
+        self._error: DatabaseError | None = None
+        """Why there is no first one."""
         self._taken = 0.0
+        self._spent = 0.0
+        """What the last attempt took of a connection, whatever came of it."""
         self._period = every
         self._taking: asyncio.Task[Sample[T]] | None = None
         self._wanted_turn = self._last_turn = self._taking_turn = 0
@@ -116,17 +127,15 @@ class Sampled(Generic[T]):
     @property
     def share(self) -> float:
         """The part of a connection that it would take for itself; 0 while nobody looks."""
-        if self._last is None or time.monotonic() - self._taken > _WATCHED * self.period:
+        if time.monotonic() - self._taken > _WATCHED * self.period:
             return 0.0
-        return self._last.seconds / self._period
+        return self._spent / self._period
 
     @property
     def rest(self) -> float:
         """Seconds for which it has to rest yet for what it took, however new it ought to be."""
-        last = self._last
-        return (
-            0.0 if last is None else max(0.0, self._budget.stretch * DUTY * last.seconds - last.age)
-        )
+        age = time.monotonic() - self._taken
+        return max(0.0, self._budget.stretch * DUTY * self._spent - age)
 
     async def get(self, *, fresh: bool = False) -> Sample[T]:
         """The sample as it stands.
@@ -144,9 +153,14 @@ class Sampled(Generic[T]):
         period = self.period
         if last is not None and age < period:
             return last
+        error = None if fresh else self._error
+        if error is not None and age < period:
+            raise error.with_traceback(None)  # it would grow by each who is told
         taking = self._start(anew=fresh or self._taking_turn != self._wanted_turn)
         if last is not None and age < max(self._too_old, 2 * period):
             return last
+        if error is not None and self._spent > _PATIENCE and age < 2 * period:
+            raise error.with_traceback(None)
         return await asyncio.shield(taking)
 
     def expire(self) -> None:
@@ -171,21 +185,32 @@ class Sampled(Generic[T]):
         try:
             value = await self._take()
         except DatabaseError as error:
-            self._paced(began, turn)
+            self._failed(error, time.monotonic() - began, turn)
             if self._last is None:
+                self._error = error
                 raise
             last = self._last
             self._last = Sample(last.value, last.at, last.seconds, str(error))
             return self._last
-        self._paced(began, turn)
-        self._last = Sample(value, datetime.now(UTC), self._taken - began)
-        self._budget.took(self._last.seconds)
+        seconds = time.monotonic() - began
+        self._last, self._error = Sample(value, datetime.now(UTC), seconds), None
+        self._paced(seconds, max(self._every, DUTY * seconds), turn)
         return self._last
 
-    def _paced(self, began: float, turn: int) -> None:
+    def _failed(self, error: DatabaseError, seconds: float, turn: int) -> None:
+        soon = min(self._every, _AGAIN)
+        if isinstance(error, ConnectionLostError):
+            # The database did nothing meanwhile, and who looks wants to know soon that it is back.
+            self._paced(0.0, max(soon, min(_AWAY, DUTY * seconds)), turn)
+        else:
+            self._paced(seconds, max(soon, DUTY * seconds), turn)
+
+    def _paced(self, seconds: float, period: float, turn: int) -> None:
         self._last_turn = turn
         self._taken = time.monotonic()
-        self._period = max(self._every, DUTY * (self._taken - began))
+        self._spent = seconds
+        self._period = period
+        self._budget.took(seconds)
 
 
 def _look_at(task: asyncio.Task[Sample[T]]) -> None:

@@ -20,6 +20,7 @@ from graphile_worker.admin.service.samples import Budget, Sample, Sampled
 from graphile_worker.admin.service.sessions import LONG_SECONDS, Sessions
 from graphile_worker.database.executor import Connection
 from graphile_worker.database.statement import Statement
+from graphile_worker.errors import DatabaseError
 from graphile_worker.queries import admin_samples
 from graphile_worker.queries.admin_jobs import Found, Place
 from graphile_worker.queries.admin_samples import Some, Tried
@@ -87,7 +88,10 @@ class TriedJobs:
 
     async def are_shared(self) -> bool:
         """Whether the table is so big that it is not read for each who asks."""
-        return (await self._figures.get()).value.counts.total > SMALL
+        try:
+            return (await self._figures.get()).value.counts.total > SMALL
+        except DatabaseError:
+            return True  # a table whose jobs cannot be counted in time is big
 
     async def of(self, wanted: JobFilter, scope: int) -> Candidates | None:
         """The jobs that may match; None where an index finds them, or more are to be looked at."""

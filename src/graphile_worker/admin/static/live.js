@@ -66,13 +66,9 @@ export function understood(answer) {
   return false;
 }
 
-function news({ kinds, changes: count, at, lost }) {
+function news({ kinds, changes: count, at, lost, note }) {
   if (at) $("#updated").textContent = at;
-  say(lost ? "lost" : paused ? "paused" : source ? "live" : "polling");
-  root.toggleAttribute("data-stale", Boolean(lost));
-  const banner = $("#lost");
-  banner.hidden = !lost;
-  if (lost) $("span", banner).textContent = lost;
+  if (lost !== undefined) tell(lost, note);
   for (const region of shows(new Set(kinds))) {
     if (!region.dataset.free && (paused || frozen(region)) && region.dataset.live !== "operation") {
       changes.set(region.dataset.region, (changes.get(region.dataset.region) ?? 0) + Math.max(count, 1));
@@ -80,6 +76,13 @@ function news({ kinds, changes: count, at, lost }) {
     } else waiting.add(region.dataset.region);
   }
   flush();
+}
+function tell(lost, note) {
+  say(lost ? "lost" : paused ? "paused" : source ? "live" : "polling");
+  root.toggleAttribute("data-stale", Boolean(lost));
+  const banner = $("#lost");
+  banner.hidden = !(lost || note);
+  if (lost || note) $("span", banner).textContent = lost || note;
 }
 function flush() {
   if (fetching || !waiting.size || performance.now() < rest) return;
