@@ -16,6 +16,7 @@ before they send a header of one's own, and are never answered."""
 
 _ORIGIN: Final = re.compile(r"https?://[^\s/?#@]+/?")
 _PROGRAMS: Final = {"bearer", "header"}
+"""How those come in that send a token with each request."""
 _TYPES: Final = {"application/json", "application/x-www-form-urlencoded"}
 
 
@@ -32,21 +33,24 @@ def check_origin(scope: Scope, identity: Identity, *, origin: str | None) -> Non
         Refused: with 403, or 415 for a body that a form of another site could send.
     """
     _check_type(scope)
-    if identity.via in _PROGRAMS or header_of(scope, CSRF_HEADER):
+    if header_of(scope, CSRF_HEADER):
         return
-    site = header_of(scope, "sec-fetch-site")
+    site, given = header_of(scope, "sec-fetch-site"), header_of(scope, "origin")
+    if identity.via in _PROGRAMS and _is_no_page(site, given):
+        return
     if site is not None:
         if site != "same-origin":
             raise _refused(f"it comes from another site (Sec-Fetch-Site: {site[:40]})")
         return
-    given = header_of(scope, "origin")
     if given is None:
         raise _refused(
             "it says neither by Sec-Fetch-Site nor by Origin where it comes from; programs send a "
             f"bearer token, or any text in {CSRF_HEADER}"
         )
     if given.lower() not in {origin, _origin_of(scope)}:
-        raise _refused(f"it comes from {given[:200]}")
+        raise _refused(
+            f"it comes from {given[:200]}; if that is where people reach this, give it as origin"
+        )
 
 
 def checked_origin(text: str | None) -> str | None:
@@ -63,6 +67,15 @@ def checked_origin(text: str | None) -> str | None:
             f"got {text!r}"
         )
     return text.removesuffix("/").lower()
+
+
+def _is_no_page(site: str | None, origin: str | None) -> bool:
+    """Whether what asks with a token is no page in a browser.
+
+    A proxy may add the token to whatever passes it, also to what another site made a browser send.
+    Programs say neither header; an extension of somebody's own browser says `none`.
+    """
+    return site == "none" or (site is None and origin is None)
 
 
 def _check_type(scope: Scope) -> None:
