@@ -57,6 +57,15 @@ def test_a_beginning_of_json_shows_no_secret_either() -> None:
         assert "hunter" not in redactor.json(text[:end]).text
 
 
+def test_nor_does_one_that_ends_within_a_secret() -> None:
+    text = r'{"a": "b", "password": "x1, y2:z3 {w4} \"v5\n", "c": 1}'
+    for end in range(text.index("x1"), text.index('", "c"') + 1):
+        shown = redactor.json(text[:end])
+        assert shown.text == f'{{"a": "b", "password": "{HIDDEN}"', text[:end]
+        assert shown.hidden == 1
+    assert redactor.json('{"a": "b, c').text == '{"a": "b, c'
+
+
 def test_deep_json_is_no_harder_than_flat() -> None:
     assert redactor.json("[" * 100_000 + "]" * 100_000, chars=1_000).is_cut
 
@@ -82,6 +91,20 @@ def test_indented_as_people_read_it() -> None:
         ('{"token": "hunter2", "a": 1}', f'{{"token": {HIDDEN}, "a": 1}}'),
         ("Authorization: Bearer hunter2", f"Authorization: {HIDDEN}"),
         ("{'api_key': 'hunter2'}", f"{{'api_key': {HIDDEN}}}"),
+        ('{"a": 1, "token": "eyJhbGci', f'{{"a": 1, "token": {HIDDEN}'),
+        ("password='it is", f"password={HIDDEN}"),
+        ("password='it is\\", f"password={HIDDEN}"),
+        ("password='it\nis' a=1", f"password={HIDDEN} a=1"),
+        ("'token': b'hunter2', 'a': 1", f"'token': {HIDDEN}, 'a': 1"),
+        ("token=b'hunter2", f"token={HIDDEN}"),
+        ("it's no: 'a' of password=x", f"it's no: 'a' of password={HIDDEN}"),
+        ("a='it is\npassword=x, b", f"a='it is\npassword={HIDDEN}, b"),
+        ("key: 'tis all\n that there is", "key: 'tis all\n that there is"),
+        ("connect postgres://u:hunter", f"connect postgres://u:{HIDDEN}"),
+        ("connect postgres://u:12-x", f"connect postgres://u:{HIDDEN}"),
+        ("see http://h:8080", "see http://h:8080"),
+        ("see 'http://h:8080').", "see 'http://h:8080')."),
+        ("see http://[::1]:8080", "see http://[::1]:8080"),
         ("no: password=hunter2", f"no: password={HIDDEN}"),
         ("a=b=c token=hunter2", f"a=b=c token={HIDDEN}"),
         ("unexpected token at line 3", "unexpected token at line 3"),

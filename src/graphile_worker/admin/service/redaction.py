@@ -36,9 +36,12 @@ _FAULTS: Final = frozenset(
 )
 """What the names of errors end with: `CardDeclined: insufficient funds` hides nothing."""
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\s+|"', re.DOTALL)
+# Texts are cut before they come here: what a quote opens may be closed by the end.
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]+|\s+', re.DOTALL)
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_LOGIN: Final = re.compile(r"(://[^\s:/@]{0,200}:)[^\s@/]{1,500}@")
+_LOGIN: Final = re.compile(
+    r"(://[^\s:/@\[]{0,200}:)(?:[^\s@/]{1,500}(?=@)|(?!\d{1,5}\W*\Z)[^\s@/]{1,500}\Z)"
+)
 _ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -72,7 +75,9 @@ class Redactor:
         # A separator as in `password=x`, `"token": "x"`, `api_key: x`.
         self._pair = re.compile(
             r"""(?<![\w-])(?P<key>[\w-]{2,})(?P<between>["']?\s{0,3}(?:=>|[=:])\s{0,3})"""
-            r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&)\]}"']+)"""
+            r"""(?P<value>[bB]?"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[bB]?'(?:[^'\\]|\\.)*(?:'|\\?\Z)|"""
+            r"""(?:(?:Bearer|Basic)\s+)?[^\s,;&)\]}"']+)""",
+            re.DOTALL,
         )
 
     @property
@@ -118,7 +123,7 @@ class Redactor:
         """An error without the values of `password=…`, `"token": "…"` and logins in URLs."""
         if not self._enabled:
             return Shown(text)
-        text, hidden = _LOGIN.subn(rf"\g<1>{HIDDEN}@", text)
+        text, hidden = _LOGIN.subn(rf"\g<1>{HIDDEN}", text)
         parts: list[str] = []
         end = 0
         while (found := self._pair.search(text, end)) is not None:
