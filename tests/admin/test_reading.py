@@ -11,6 +11,7 @@ from support.running import sql
 
 from graphile_worker import ConfigurationError, JobSpec, WorkerUtils
 from graphile_worker.admin.service.filters import filter_of
+from graphile_worker.admin.service.groups import by_queue
 from graphile_worker.jobs.fine_state import FineState
 
 TABLE = "graphile_worker._private_jobs"
@@ -96,6 +97,27 @@ async def test_a_job_of_a_worker_that_fell_silent_is_stuck(gw_database: str) -> 
         assert set(await listed(made, "stuck")) == {ids["running"], ids["stuck"]}
         assert await listed(made, "running") == []
         assert (await made.reading.figures.get()).value.counts.stuck == 2
+
+
+async def test_queues_that_are_held_are_shown_so_however_many_there_are(gw_database: str) -> None:
+    async with sql(gw_database) as connection:
+        await connection.execute(
+            "insert into graphile_worker._private_job_queues (queue_name)"
+            " select 'a' || n from generate_series(1, 10000) as n;"
+            "select graphile_worker.add_job('t', queue_name := 'z-held');"
+            "insert into graphile_worker._private_job_queues (queue_name) values ('z-paused');"
+            "update graphile_worker._private_job_queues set locked_at = now(),"
+            " locked_by = case queue_name when 'z-held' then 'w' else 'paused:alice' end"
+            " where queue_name like 'z%'"
+        )
+    async with service(gw_database) as made:
+        figures = (await made.reading.figures.get()).value
+    states = {row.queue: row.state for row in figures.queues if (row.queue or "").startswith("z")}
+    assert states == {"z-held": "held", "z-paused": "paused"}
+    assert [(row.queue, row.state) for row in by_queue(figures.groups, figures.workers, [])] == [
+        (None, "free"),
+        ("z-held", "held"),
+    ]
 
 
 async def test_nobody_calls_a_job_unclaimed_while_somebody_does_not_say_what_he_runs(

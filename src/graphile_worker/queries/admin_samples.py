@@ -166,7 +166,7 @@ def forward_load(schema: Schema, *, seconds: float, spans: int) -> Statement[lis
 
 
 def queue_locks(schema: Schema, *, limit: int) -> Statement[list[QueueLock]]:
-    """All queues, by name."""
+    """Queues, up to `limit`: those that are held first, then by name."""
     return Statement("admin_idle_queues", load("admin_idle_queues", schema), (limit,), _locks)
 
 

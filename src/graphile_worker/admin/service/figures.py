@@ -27,7 +27,7 @@ class Figures:
 
     Attributes:
         groups: all jobs, counted.
-        locks: all queues; at most `MOST_QUEUES`.
+        locks: the queues; at most `MOST_QUEUES`, those that are held before others.
         registered: workers that send heartbeats.
         known: identifiers of tasks, with jobs or not; at most `MOST_TASKS`.
     """

@@ -147,9 +147,13 @@ def by_queue(
 ) -> list[QueueCounts]:
     """By queue, by name, and those without a queue first."""
     found: dict[str | None, Counts] = {None: Counts(), **{lock.queue: Counts() for lock in locks}}
+    by_name = {lock.queue: lock for lock in locks}
     for group in groups:
         found.setdefault(group.queue, Counts()).add(group, workers)
-    by_name = {lock.queue: lock for lock in locks}
+        if group.queue is not None and group.queue not in by_name:  # there are too many to read all
+            by_name[group.queue] = QueueLock(
+                group.queue, group.queue_locked_at, group.queue_locked_by
+            )
     rows: list[QueueCounts] = []
     for queue, sums in found.items():
         lock = None if queue is None else by_name.get(queue)
