@@ -157,6 +157,15 @@ async def test_a_pool_that_was_given_is_used_and_left_open(gw_database: str) -> 
         assert await pool.fetchval("show statement_timeout") == "0"
 
 
+async def test_what_was_opened_without_a_request_is_closed_too(gw_database: str) -> None:
+    app = create_admin_app(gw_database, auth=allow_all())
+    await app.parts.reading.jobs.newest_id()
+    assert await connections(gw_database) == 1
+    await app.aclose()
+    await until(lambda: none_left(gw_database))
+    await app.aclose()
+
+
 async def test_it_can_be_used_again_after_it_was_closed(gw_database: str) -> None:
     app = create_admin_app(gw_database, auth=allow_all())
     async with asked(app) as client:

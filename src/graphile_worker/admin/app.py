@@ -86,7 +86,7 @@ class AdminApp:
 
     async def aclose(self) -> None:
         """End what is under way and close the connections; what is asked later opens them again."""
-        await self._loop_end.forget()
+        await self._loop_end.now()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         site, scope = self._site_of(scope)

@@ -22,10 +22,12 @@ class LoopEnd:
             self._generator = self._wait()
             await anext(self._generator)
 
-    async def forget(self) -> None:
-        """Watch no more; the callback is called now, if it was waited for."""
+    async def now(self) -> None:
+        """Watch no more, and call back now, whether anything was watched or not."""
         generator, self._generator = self._generator, None
-        if generator is not None:
+        if generator is None:
+            await self._callback()
+        else:
             await generator.aclose()
 
     async def _wait(self) -> AsyncGenerator[None]:
