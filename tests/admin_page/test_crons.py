@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from html import unescape
+from urllib.parse import urljoin
 
 import asyncpg
 import pytest
-from support.admin_site import browsing
+from support.admin_site import Door, browsing
 from support.running import sql
 
 from graphile_worker import Cron, WorkerUtils, parse_crontab, task_ref
+from graphile_worker.admin import Identity
 from graphile_worker.admin.service.cron_runs import CronRunState, cron_runs, past_runs
 from graphile_worker.history.options import HistoryConfig
 from graphile_worker.queries.cron import KnownCrontab
@@ -87,6 +90,50 @@ async def test_an_entry_is_said_in_words_with_its_window_of_backfill(gw_database
         assert entries["nightly"]["in_words"] == "At 04:00 every day, Europe/Berlin"
         assert entries["nightly"]["fill_seconds"] == 86_400
         assert entries["gone"]["in_words"] is None
+
+
+async def test_the_options_of_an_entry_are_shown(gw_database: str) -> None:
+    line = "0 4 * * * nightly ?max=3&queue=mail&priority=0&jobKey=k&jobKeyMode=preserve_run_at"
+    crons = parse_crontab(f"{line}&flags=gpu,eu\n5 * * * * hourly")
+    async with browsing(gw_database, crons=crons) as client:
+        page = (await client.get("/cron")).text
+        assert "max 3 · queue mail · priority 0 · key k (preserve_run_at) · flags gpu, eu" in row(
+            page, "nightly"
+        )
+        assert "max" not in row(page, "hourly")
+        entries = {one["identifier"]: one for one in (await client.get("/api/v1/cron")).json()}
+        assert entries["nightly"]["options"] == {
+            "max": "3",
+            "queue": "mail",
+            "priority": "0",
+            "key": "k (preserve_run_at)",
+            "flags": "gpu, eu",
+        }
+        assert entries["hourly"]["options"] == {}
+
+
+async def test_the_job_of_the_last_run_is_found_while_it_is_there(gw_database: str) -> None:
+    (crontab,) = parse_crontab('0 * * * * hourly {"a": 1}')
+    viewer = Identity("vera", "", frozenset({"view"}))
+    async with sql(gw_database) as connection:
+        await remember(connection, "hourly", "30 days", "3 hours")
+        last = await connection.fetchval(
+            "select last_execution from graphile_worker._private_known_crontabs"
+        )
+        for run in (last - HOUR, last):
+            await connection.execute(
+                "select graphile_worker.add_job('hourly', $1::text::json)",
+                crontab.payload_at(run.astimezone(UTC), backfilled=False),
+            )
+        async with browsing(gw_database, crons=[crontab]) as client:
+            link = re.search(
+                r'<a href="([^"]*)">[^<]*job</a>', row((await client.get("/cron")).text, "hourly")
+            )
+            assert link is not None
+            jobs = (await client.get(urljoin("/cron", unescape(link[1])))).text
+            assert re.findall(r'<tr id="job-(\d+)"', jobs) == ["2"]
+        async with browsing(gw_database, crons=[crontab], auth=Door(viewer)) as client:
+            assert "job</a>" not in row((await client.get("/cron")).text, "hourly")
 
 
 async def test_without_history_a_run_is_unknown_but_for_the_last_and_what_is_owed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
@@ -99,8 +99,7 @@ class Crontab:
 
     def payload_at(self, run: datetime, *, backfilled: bool) -> str:
         """JSON text of the payload of one run's job: the configured one, and `_cron`."""
-        ts = run.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        cron = f'"{CRON}":{{"ts":"{ts}","backfilled":{"true" if backfilled else "false"}}}'
+        cron = f'"{CRON}":{{"ts":"{ts(run)}","backfilled":{"true" if backfilled else "false"}}}'
         own = self.payload_json or "{}"
         # A key that is written twice is read as its last value, but not by everybody.
         if f'"{CRON}"' in own:
@@ -126,6 +125,11 @@ class Crontab:
             yield "flags", ",".join(self.flags)
         if self.timezone != UTC_NAME:
             yield "tz", self.timezone
+
+
+def ts(run: datetime) -> str:
+    """A run as `_cron.ts` has it in the payload of its job."""
+    return run.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _without_cron(text: str) -> str:

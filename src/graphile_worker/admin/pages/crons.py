@@ -17,6 +17,7 @@ from graphile_worker.admin.pages.view import View
 from graphile_worker.admin.service.crons import CronEntry
 from graphile_worker.client.operations.history import HistoryStatus
 from graphile_worker.errors import DatabaseError
+from graphile_worker.payloads.reserved_keys import CRON
 
 
 async def crons(request: Request, site: Site, viewer: Viewer) -> Response:
@@ -47,9 +48,11 @@ def _row(v: View, site: Site, entry: CronEntry) -> dict[str, Any]:
         "paused": entry.paused_at is not None,
         "expression": entry.expression,
         "in_words": entry.in_words,
+        "options": " · ".join(f"{name} {text}" for name, text in entry.options.items()),
         "next": entry.next_runs,
         "fill": _fill(entry),
         "last_run": entry.last_run,
+        "last_job": _last_job(v, entry),
         "strip": strip(v, entry.last_runs),
         "badge": _badge(v, entry),
         "task": entry.task,
@@ -60,6 +63,13 @@ def _row(v: View, site: Site, entry: CronEntry) -> dict[str, Any]:
 
 def _fill(entry: CronEntry) -> str:
     return "none" if entry.fill_seconds == 0 else words.span(entry.fill_seconds)
+
+
+def _last_job(v: View, entry: CronEntry) -> str | None:
+    """Where the job of the last run is, if it is there still; its payload tells which one it is."""
+    if entry.task is None or entry.last_ts is None or "view_payload" not in v.may:
+        return None
+    return v.url("jobs", task=entry.task, payload=f"{CRON}.ts={entry.last_ts}")
 
 
 def _note(kept: HistoryStatus | None) -> str:

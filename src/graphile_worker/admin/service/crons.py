@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -10,7 +10,7 @@ from typing import Final
 
 from graphile_worker.admin.service.cron_runs import LATE_AFTER, CronRun, cron_runs, past_runs
 from graphile_worker.admin.service.fleet import FleetMember
-from graphile_worker.cron.crontab import Crontab
+from graphile_worker.cron.crontab import Crontab, ts
 from graphile_worker.cron.in_words import in_words
 from graphile_worker.queries.cron import KnownCrontab
 from graphile_worker.queries.history_reading import FirstAttempt
@@ -33,6 +33,11 @@ class CronEntry:
     timezone: str | None
     line: str | None
     """The whole entry as crontab text, without its payload."""
+    options: dict[str, str]
+    """How its jobs are added, by name, where it is not as usual: `max`, `queue`, `priority`, `key`,
+    `flags`."""
+    last_ts: str | None
+    """What `_cron.ts` is in the payload of the job of the last run; None where there was none."""
     fill_seconds: float | None
     """How far back missed runs are made up for; 0: not at all."""
     known_since: datetime | None
@@ -144,6 +149,8 @@ def _entry(
         in_words=None if crontab is None else f"{in_words(crontab.expression)}, {crontab.timezone}",
         timezone=None if crontab is None else crontab.timezone,
         line=None if crontab is None else str(crontab).partition(" {")[0],
+        options={} if crontab is None else dict(_options(crontab)),
+        last_ts=None if known is None or known.last_execution is None else ts(known.last_execution),
         fill_seconds=None if crontab is None else crontab.fill.period.total_seconds(),
         known_since=None if known is None else known.known_since,
         last_run=None if known is None else known.last_execution,
@@ -153,6 +160,20 @@ def _entry(
         last_runs=[],
         workers=workers,
     )
+
+
+def _options(crontab: Crontab) -> Iterator[tuple[str, str]]:
+    if crontab.max_attempts is not None:
+        yield "max", str(crontab.max_attempts)
+    if crontab.queue is not None:
+        yield "queue", crontab.queue
+    if crontab.priority is not None:
+        yield "priority", str(crontab.priority)
+    if crontab.job_key is not None:
+        mode = crontab.job_key_mode
+        yield "key", f"{crontab.job_key} ({mode.value})" if mode else crontab.job_key
+    if crontab.flags:
+        yield "flags", ", ".join(crontab.flags)
 
 
 def _owed(crontab: Crontab | None, known: KnownCrontab | None, now: datetime) -> datetime | None:
