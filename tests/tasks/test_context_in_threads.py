@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from support.running import sql
 
 from graphile_worker import (
     DatabaseError,
     JobSpec,
+    RawJobSpec,
     SyncWorkerContext,
     SyncWorkerUtils,
     WorkerOptions,
+    batch_task,
     task,
 )
+
+T = TypeVar("T")
 
 
 @task
 async def other(payload: int) -> None: ...
+
+
+@batch_task
+async def many(items: list[int]) -> None: ...
 
 
 async def in_a_thread(url: str, look: Callable[[SyncWorkerUtils], Any]) -> Any:
@@ -73,3 +82,31 @@ async def test_what_fails_in_the_middle_leaves_nothing_and_says_why(gw_database:
                 return error.sqlstate, utils.stats().total
 
         assert await in_a_thread(gw_database, look) == ("23514", 1)
+
+
+async def test_what_is_to_be_added_is_made_in_the_handlers_thread(gw_database: str) -> None:
+    """A generator may block or use the context: on the event loop it would stop the worker."""
+
+    @task(payload=None)
+    def work(ctx: SyncWorkerContext) -> None:
+        thread = threading.current_thread()
+
+        def made(*items: T) -> Iterator[T]:
+            for item in items:
+                assert threading.current_thread() is thread
+                ctx.add_raw_job("aside")
+                yield item
+
+        ctx.add_jobs(other, made(1, 2))
+        ctx.add_jobs(made(other.job(3)))
+        ctx.add_raw_jobs(made(RawJobSpec("other", 4)))
+        ctx.add_batch_job(many, made(5, 6))
+
+    async with WorkerOptions(database_url=gw_database, tasks=[work]).init() as worker:
+        utils = worker.create_utils()
+        await utils.add_job(work)
+        await worker.run_once(raise_on_failure=True)
+        left = [(job.task_identifier, job.payload) for job in await utils.list_jobs()]
+    assert [payload for name, payload in left if name == "other"] == [1, 2, 3, 4]
+    assert [payload for name, payload in left if name == "many"] == [[5, 6]]
+    assert [name for name, _ in left].count("aside") == 6

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from graphile_worker.client.new_jobs import jobs_of, raw
 from graphile_worker.client.sync_worker_utils import SyncWorkerUtils
 from graphile_worker.client.worker_utils import WorkerUtils
 from graphile_worker.database.executor import Database, SyncDatabase, SyncExecutor
@@ -263,9 +264,7 @@ class WorkerContext(_Context):
         self, task: Any, payloads: Iterable[Any] | None = None, spec: JobSpec | None = None
     ) -> list[Job]:
         """See `WorkerUtils.add_jobs`."""
-        if payloads is None:
-            return await self._adds_to.add_jobs(task)
-        return await self._adds_to.add_jobs(task, payloads, spec)
+        return await self._adds_to.add_jobs(jobs_of(task, payloads, spec))
 
     async def add_raw_jobs(self, specs: Iterable[RawJobSpec]) -> list[Job]:
         """See `WorkerUtils.add_raw_jobs`."""
@@ -368,20 +367,11 @@ class SyncWorkerContext(_Context):
         self, task: Any, payloads: Iterable[Any] | None = None, spec: JobSpec | None = None
     ) -> list[Job]:
         """See `WorkerUtils.add_jobs`."""
-        if self._inside is not None:
-            if payloads is None:
-                return self._inside.add_jobs(task)
-            return self._inside.add_jobs(task, payloads, spec)
-        utils = self._environment.utils
-        if payloads is None:
-            return self._wait(utils.add_jobs(task))
-        return self._wait(utils.add_jobs(task, payloads, spec))
+        return self._add_made(jobs_of(task, payloads, spec))
 
     def add_raw_jobs(self, specs: Iterable[RawJobSpec]) -> list[Job]:
         """See `WorkerUtils.add_raw_jobs`."""
-        if self._inside is not None:
-            return self._inside.add_raw_jobs(specs)
-        return self._wait(self._environment.utils.add_raw_jobs(specs))
+        return self._add_made(map(raw, specs))
 
     def add_batch_job(
         self, task: JobDefinition[list[I]], items: Iterable[I], spec: JobSpec | None = None
@@ -389,7 +379,15 @@ class SyncWorkerContext(_Context):
         """See `WorkerUtils.add_batch_job`."""
         if self._inside is not None:
             return self._inside.add_batch_job(task, items, spec)
+        items = list(items)  # as in `_add_made`
         return self._wait(self._environment.utils.add_batch_job(task, items, spec))
+
+    def _add_made(self, jobs: Iterable[NewJob]) -> list[Job]:
+        if self._inside is not None:
+            return self._inside.add_jobs(jobs)
+        # Jobs are made here: a generator may block or use this context, and the loop must not wait.
+        made = list(jobs)
+        return self._wait(self._environment.utils.add_jobs(made))
 
     def _wait(self, call: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(call, self._environment.loop).result()
