@@ -563,12 +563,50 @@ async def test_in_autocommit_mode_a_job_is_there_at_once(gw_database, admin):
     assert await count(admin) == 4
 
 
-async def test_a_pipeline_of_psycopg_is_no_hindrance(gw_database, admin):
-    async with psycopg_async(gw_database) as road, road.held.pipeline():
-        await add(road)
-        await add(road)
+@pytest.mark.parametrize("name", ["psycopg", "psycopg-sync", "django"])
+async def test_a_pipeline_of_psycopg_is_no_hindrance(gw_database, admin, name):
+    async with ROADS[name](gw_database) as road, pipeline(road):
+        await road.begin()
+        added = await road.run(adding.add_job(SCHEMA, new()))
+        missing = await road.run(managing.get_job(SCHEMA, added.id + 1))
+        await road.run(adding.analyze_jobs(SCHEMA))  # answers with no rows at all
+        again = await road.run(adding.add_job(SCHEMA, new()))
         await road.commit()
-    assert await count(admin) == 2
+    assert await stored_ids(admin) == [added.id, again.id]
+    assert missing is None
+
+
+async def test_errors_in_a_pipeline_of_psycopg_reach_the_caller(gw_database):
+    nowhere = Schema("nowhere")
+    async with psycopg_async(gw_database) as road, road.held.pipeline():
+        with pytest.raises(psycopg.errors.InvalidSchemaName):
+            await road.run(adding.add_job(nowhere, new()))
+        await road.rollback()
+
+
+@asynccontextmanager
+async def pipeline(road: Any) -> AsyncIterator[None]:
+    if not isinstance(road, InThread):
+        async with road.held.pipeline():
+            yield
+        return
+    raw = getattr(road.held, "connection", road.held) or await road.call(opened_by_django, road)
+    block = raw.pipeline()
+    await road.call(block.__enter__)
+    try:
+        yield
+    finally:
+        await road.call(block.__exit__, None, None, None)
+
+
+def opened_by_django(road: Any) -> Any:
+    road.held.ensure_connection()
+    return road.held.connection
+
+
+async def stored_ids(admin: Any) -> list[int]:
+    rows = await admin.fetch("select id from graphile_worker._private_jobs order by id")
+    return [row["id"] for row in rows]
 
 
 # -- sessions ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from psycopg.types.datetime import TimestamptzLoader
 from graphile_worker.database.statement import Statement
 from graphile_worker.drivers.notes import noted
 from graphile_worker.drivers.placeholders import named, pyformat
+from graphile_worker.drivers.psycopg_cursor import rows_of
 from graphile_worker.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -39,7 +40,8 @@ class BorrowedDjango:
         with noted(statement), self._connection.cursor() as cursor:
             self._read_utc(cursor)
             cursor.execute(pyformat(statement.text), named(statement.args))
-            rows = cursor.fetchall() if cursor.description else ()
+            with self._connection.wrap_database_errors:
+                rows = rows_of(cursor.cursor)
         return statement.decode(rows)
 
     def _read_utc(self, cursor: Any) -> None:

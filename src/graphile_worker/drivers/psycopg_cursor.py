@@ -87,15 +87,31 @@ async def fetch(raw: psycopg.AsyncConnection[Any], statement: Statement[Any]) ->
     """Send a statement, and answer with its rows."""
     cursor = AsyncCursor(raw, row_factory=tuple_row)
     await cursor.execute(statement.text.encode(), statement.args, binary=True)
-    return await cursor.fetchall() if _has_rows(cursor) else ()
+    try:
+        return () if _has_no_rows(cursor) else await cursor.fetchall()
+    except psycopg.ProgrammingError:
+        if _has_no_rows(cursor):
+            return ()
+        raise
 
 
 def fetch_sync(raw: psycopg.Connection[Any], statement: Statement[Any]) -> Sequence[Row]:
     """The same without an event loop."""
     cursor = Cursor(raw, row_factory=tuple_row)
     cursor.execute(statement.text.encode(), statement.args, binary=True)
-    return cursor.fetchall() if _has_rows(cursor) else ()
+    return rows_of(cursor)
 
 
-def _has_rows(cursor: Cursor | AsyncCursor) -> bool:
-    return cursor.pgresult is not None and cursor.pgresult.nfields > 0
+def rows_of(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Sequence[Row]:
+    """The rows of the statement that a cursor has executed, if it is one that answers with some."""
+    try:
+        return () if _has_no_rows(cursor) else cursor.fetchall()
+    except psycopg.ProgrammingError:
+        if _has_no_rows(cursor):
+            return ()
+        raise
+
+
+def _has_no_rows(cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]) -> bool:
+    """In a pipeline this is only known after fetching, which fails where there are none."""
+    return cursor.pgresult is not None and cursor.pgresult.nfields == 0
