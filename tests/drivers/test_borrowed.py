@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from typing import Any
@@ -72,6 +73,30 @@ def test_a_django_connection_to_something_else_is_refused_by_name():
     wrapper = DatabaseWrapper({"NAME": ":memory:", "OPTIONS": {}}, alias="other")
     with pytest.raises(ConfigurationError, match="'other' leads to SQLite"):
         sync_executor_for(wrapper).run(ONE)
+
+
+def test_django_without_psycopg_3_is_told_what_to_install():
+    code = (
+        "import sys\n"
+        "sys.modules['psycopg'] = None\n"
+        "from support.django_settings import configure_django\n"
+        "configure_django()\n"
+        "from django.db.backends.postgresql.base import Database, DatabaseWrapper\n"
+        "from graphile_worker import MissingDependencyError, SyncWorkerUtils\n"
+        "assert Database.__name__ == 'psycopg2'\n"
+        "try:\n"
+        "    SyncWorkerUtils(DatabaseWrapper({'OPTIONS': {}}))\n"
+        "except MissingDependencyError as error:\n"
+        "    print(error)\n"
+    )
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, env=os.environ | paths
+    )
+    assert ran.stdout.decode() == (
+        "sending statements through Django (it takes psycopg 3) needs the extra 'django': "
+        "pip install 'graphile-worker[django]'\n"
+    )
 
 
 def in_another_loop(call: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from graphile_worker.database.executor import Executor, SyncExecutor
 from graphile_worker.drivers.kinds import Kind, kind_of, listed, type_name
-from graphile_worker.errors import ConfigurationError
+from graphile_worker.errors import ConfigurationError, MissingDependencyError
 
 
 def executor_for(x: object) -> Executor:
@@ -43,6 +43,7 @@ def sync_executor_for(x: object) -> SyncExecutor:
 
     Raises:
         ConfigurationError: it is of no such kind.
+        MissingDependencyError: it is Django's, and psycopg 3 is not installed.
     """
     kind = kind_of(x, _SYNC)
     if kind is not None:
@@ -98,8 +99,11 @@ def _sync_alchemy_session(x: Any) -> SyncExecutor:
 
 
 def _django(x: Any) -> SyncExecutor:
-    from graphile_worker.drivers.django import BorrowedDjango  # noqa: PLC0415
-
+    try:
+        from graphile_worker.drivers.django import BorrowedDjango  # noqa: PLC0415
+    except ImportError as error:
+        feature = "sending statements through Django (it takes psycopg 3)"
+        raise MissingDependencyError(feature, "django") from error
     return BorrowedDjango(x)
 
 
