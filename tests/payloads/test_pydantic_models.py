@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
 import typing_extensions
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import core_schema
 
 from graphile_worker.errors import ConfigurationError, PayloadError
 from graphile_worker.payloads.pydantic_models import PydanticCodec
@@ -56,8 +62,66 @@ class Typed(typing_extensions.TypedDict):
     model: Model
 
 
+@dataclass
+class PlainLossy:
+    model: Model
+    secret: pydantic.SecretStr | str
+
+
+class Person(typing_extensions.TypedDict):
+    model: Model
+
+
 class Plain(typing_extensions.TypedDict):
     n: int
+
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+URL = "https://example.com/"
+
+
+class Linked(pydantic.BaseModel):
+    url: pydantic.HttpUrl
+    note: str = ""
+    path: Path = Path("x")
+    score: float | None = None
+    extra: Any = None
+    parts: dict[str, list] = {}
+
+
+class Lossy(pydantic.BaseModel):
+    secret: pydantic.SecretStr | None = None
+    left_out: int | None = pydantic.Field(None, exclude=True)
+    rounded: Annotated[float, pydantic.PlainSerializer(round)] = 0
+    tags: set[Annotated[float, pydantic.PlainSerializer(round)]] = set()
+
+
+class AsText(pydantic.BaseModel):
+    at: str | datetime
+
+
+class Own:
+    """Comes without equality, as many a class does."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else cls(value),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda own: own.text),
+        )
+
+
+class Stateful(pydantic.BaseModel):
+    """What is not equal when it is read back, and yet has arrived."""
+
+    own: Own
+    at: datetime
+    number: Decimal = pydantic.Field(Decimal(0), allow_inf_nan=True)
+    made: float = pydantic.Field(default_factory=time.perf_counter, exclude=True)
+    _made: float = pydantic.PrivateAttr(default_factory=time.perf_counter)
 
 
 models = st.recursive(
@@ -118,7 +182,12 @@ def test_other_types_are_not(kind):
             Model.model_construct(n="x"),
             "$.n: input should be a valid integer, unable to parse string as an integer",
         ),
-        (Model, Model.model_construct(n="1"), "$: holds values of other types than declared"),
+        (Model, Model.model_construct(n="1"), "$.n: this str would be read back as int"),
+        (
+            Model,
+            Model.model_construct(n=1, children=()),
+            "$: holds values of other types than declared",
+        ),
         (Model, Model(n=1, f=math.nan), "$.f: nan is not a JSON number"),
         (Constants, Constants(f=math.inf), "cannot be read as JSON: Infinity is not a JSON number"),
         (Aliased, Aliased(fullName="a\0"), "$.name: a NUL character, which PostgreSQL cannot hold"),
@@ -127,6 +196,38 @@ def test_other_types_are_not(kind):
             {"a": "\ud800"},
             "$.a: a lone surrogate, which is not Unicode text",
         ),
+        (
+            Linked,
+            Linked(url=URL, note="a\0"),
+            "$.note: a NUL character, which PostgreSQL cannot hold",
+        ),
+        (
+            Linked,
+            Linked(url=URL, path="a\0"),
+            "$.path: a NUL character, which PostgreSQL cannot hold",
+        ),
+        (Linked, Linked(url=URL, score=math.nan), "$.score: nan is not a JSON number"),
+        (Linked, Linked(url=URL, extra=[math.inf]), "$.extra[0]: inf is not a JSON number"),
+        (Linked, Linked(url=URL, extra={1: 2}), "$.extra: the key 1 would not be read back"),
+        (Lossy, Lossy(secret="x"), "$.secret: this SecretStr would be read back as another"),
+        (Lossy, Lossy(left_out=5), "$.left_out: this int would be read back as NoneType"),
+        (Lossy, Lossy(rounded=1.5), "$.rounded: this float would be read back as another"),
+        (
+            list[Lossy],
+            [Lossy(), Lossy(tags={1.5})],
+            "$[1].tags: this set would be read back as another",
+        ),
+        (
+            dict[str, AsText],
+            {"a": AsText(at=NOON)},
+            "$.a.at: this datetime would be read back as str",
+        ),
+        (
+            PlainLossy,
+            PlainLossy(Model(n=1), "x"),
+            "$.secret: this str would be read back as SecretStr",
+        ),
+        (Person, {"model": Model(n=1), "age": 5}, "$: the key 'age' would not be read back"),
         (Annotated[int, pydantic.Field(gt=0)], 0, "$: input should be greater than 0"),
         (Model, None, "$: input should be an object"),
     ],
@@ -144,6 +245,26 @@ def test_a_stored_payload_that_does_not_fit_names_every_field():
         "$.n: input should be a valid integer, unable to parse string as an integer; "
         "$.children[0].n: field required"
     )
+
+
+@pytest.mark.parametrize("number", ["1.10", "NaN"])
+@pytest.mark.parametrize("fold", [0, 1])
+def test_what_arrives_need_not_be_equal(number, fold):
+    """The hour is one that comes twice, whose times equal none of another zone."""
+    at = datetime(2026, 10, 25, 2, 30, fold=fold, tzinfo=ZoneInfo("Europe/Paris"))
+    codec = codec_for(Stateful)
+    read = codec.decode(codec.encode(Stateful(own=Own("x"), at=at, number=Decimal(number))))
+    assert read.own.text == "x"
+    assert read.at.astimezone(UTC) == at.astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("extra", "read"), [((1, {"a": Path("b")}), [1, {"a": "b"}]), ({1}, [1]), (NOON, None)]
+)
+def test_where_a_model_says_any_whatever_can_be_written_is_taken(extra, read):
+    codec = codec_for(Linked)
+    arrived = codec.decode(codec.encode(Linked(url=URL, extra=extra, parts={"a": [extra]})))
+    assert arrived.extra == arrived.parts["a"][0] == (read or "2026-01-02T12:00:00Z")
 
 
 def test_reserved_keys_are_dropped():

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import attrs
 import msgspec
@@ -211,6 +212,13 @@ def test_a_value_of_the_type_is_read_back_as_it_was(kind, value):
 def test_json_has_lists_only_and_any_takes_whatever_can_be_written(kind, value, read):
     codec = codec_for(kind)
     assert codec.decode(codec.encode(value)) == read
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_time_of_the_hour_that_comes_twice_arrives(fold):
+    at = datetime(2026, 10, 25, 2, 30, fold=fold, tzinfo=ZoneInfo("Europe/Paris"))
+    codec = codec_for(datetime)
+    assert codec.decode(codec.encode(at)).astimezone(UTC) == at.astimezone(UTC)
 
 
 def test_a_class_without_equality_is_compared_by_its_fields():

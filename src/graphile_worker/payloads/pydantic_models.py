@@ -5,22 +5,19 @@ pydantic is never imported for its own sake: a type can only be pydantic's if so
 
 from __future__ import annotations
 
-import dataclasses
 import sys
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
 from graphile_worker.errors import ConfigurationError, PayloadError
-from graphile_worker.payloads.codec import PayloadCodec, from_json, write_as
-from graphile_worker.payloads.faults import child, fault_in
-from graphile_worker.payloads.read_back import mismatch
+from graphile_worker.payloads.codec import PayloadCodec, from_json
+from graphile_worker.payloads.faults import child, fault_in_plain
+from graphile_worker.payloads.pydantic_read_back import check_pydantic_read_back, types_of_fields
 from graphile_worker.payloads.reserved_keys import without_reserved_keys
-from graphile_worker.payloads.shapes import class_of, is_list, is_mapping
 
 P = TypeVar("P")
 
 _MARKS = ("__pydantic_core_schema__", "__get_pydantic_core_schema__", "__pydantic_validator__")
 _PACKAGES = ("pydantic", "pydantic_core", "annotated_types")
-_RECORDS = ("__required_keys__", "_fields", "__attrs_attrs__")  # TypedDict, NamedTuple, attrs
 
 
 def is_pydantic(payload_type: Any) -> bool:
@@ -39,6 +36,7 @@ class PydanticCodec(PayloadCodec[P]):
         import pydantic  # noqa: PLC0415 (optional, and known to be loaded)
         from pydantic_core import PydanticSerializationError  # noqa: PLC0415 (the same)
 
+        self._type = payload_type
         try:
             self._adapter: pydantic.TypeAdapter[P] = pydantic.TypeAdapter(payload_type)
         except (pydantic.PydanticUserError, NameError, TypeError) as error:
@@ -54,14 +52,14 @@ class PydanticCodec(PayloadCodec[P]):
         text, complaint = self._dump(value)
         if "NaN" in text or "Infinity" in text:
             from_json(text)
-        if ("null" in text or "\\u0000" in text) and (fault := self._fault(value)):
+        if ("null" in text or "\\u0000" in text) and (fault := self._fault(value, text)):
             raise PayloadError(fault)
         try:
             read = self._adapter.validate_json(text)
         except self._invalid as error:
             raise self._misfit(error) from None
         if complaint is not None or read != value:
-            _check_classes(value, read, "$")
+            check_pydantic_read_back(self._type, value, read)
         if complaint is not None:
             raise PayloadError(f"$: {complaint}")
         return text
@@ -87,11 +85,16 @@ class PydanticCodec(PayloadCodec[P]):
             raise PayloadError(self._fault(value) or f"$: {reason}") from None
         return text, "holds values of other types than declared"
 
-    def _fault(self, value: P) -> str | None:
+    def _fault(self, value: P, text: str = "") -> str | None:
+        """NaN and infinity stand in the value; a NUL may be in what only its JSON shows."""
         try:
-            return fault_in(self._adapter.dump_python(value, warnings="none"), write_as)
+            plain = self._adapter.dump_python(value, warnings="none")
         except self._unwritable:
             return None
+        fault = fault_in_plain(plain)
+        if fault is None and "\\u0000" in text:
+            fault = fault_in_plain(from_json(text))
+        return fault
 
     def _misfit(self, error: Any) -> PayloadError:
         """Every place pydantic complains about, in one line."""
@@ -105,32 +108,6 @@ class PydanticCodec(PayloadCodec[P]):
         return PayloadError("; ".join(complaints))
 
 
-def _check_classes(given: Any, read: Any, place: str) -> None:
-    """A dict is not taken for a model, nor a subclass, whose own fields would be lost."""
-    fields = _field_names(read)
-    if fields is not None:
-        if type(given) is not type(read):
-            raise mismatch(place, class_of(read), given)
-        for name in fields:
-            _check_classes(getattr(given, name, None), getattr(read, name), child(place, name))
-    elif is_mapping(read) and is_mapping(given):
-        for key in given.keys() & read.keys():
-            _check_classes(given[key], read[key], child(place, key))
-    elif is_list(read) and is_list(given):
-        for index, (before, after) in enumerate(zip(given, read, strict=False)):
-            _check_classes(before, after, child(place, index))
-
-
-def _field_names(value: Any) -> list[str] | None:
-    """The fields of a model or dataclass; None for what is neither."""
-    fields = getattr(class_of(value), "__pydantic_fields__", None)
-    if fields is not None:
-        return list(fields)
-    if dataclasses.is_dataclass(value):
-        return [field.name for field in dataclasses.fields(value)]
-    return None
-
-
 def _mentions_pydantic(part: Any, seen: set[int]) -> bool:
     if id(part) in seen:
         return False
@@ -139,19 +116,9 @@ def _mentions_pydantic(part: Any, seen: set[int]) -> bool:
         return True
     if any(_is_of_pydantic(mark) for mark in getattr(part, "__metadata__", ())):
         return True
-    parts = [*get_args(part), *_types_of_fields(get_origin(part) or part)]
+    parts = [*get_args(part), *types_of_fields(get_origin(part) or part).values()]
     return any(_mentions_pydantic(inner, seen) for inner in parts)
 
 
 def _is_of_pydantic(metadata: object) -> bool:
     return type(metadata).__module__.partition(".")[0] in _PACKAGES
-
-
-def _types_of_fields(cls: Any) -> list[Any]:
-    is_record = dataclasses.is_dataclass(cls) or any(hasattr(cls, mark) for mark in _RECORDS)
-    if not is_record:
-        return []
-    try:
-        return list(get_type_hints(cls, include_extras=True).values())
-    except (NameError, TypeError):
-        return []  # reported when the codec is built

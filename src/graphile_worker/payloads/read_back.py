@@ -8,6 +8,7 @@ list is fine, and where the type is `Any` whatever could be written is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, get_origin
 
 import msgspec
@@ -66,6 +67,18 @@ def expected_class(node: types.Type) -> type | None:
 def mismatch(place: str, expected: type, given: object) -> PayloadError:
     """`$.item: expected Item, got dict`."""
     return PayloadError(f"{place}: expected {expected.__name__}, got {type(given).__name__}")
+
+
+def is_same_moment(given: object, read: object) -> bool:
+    """Whether these are two times that only differ in their zones.
+
+    To Python no time of the hour that comes twice a year equals one in another zone.
+    """
+    if not isinstance(given, datetime) or not isinstance(read, datetime):
+        return False
+    if given.tzinfo is None or read.tzinfo is None:
+        return False
+    return given.astimezone(UTC) == read.astimezone(UTC)
 
 
 def _check_any(given: Any, place: str) -> None:
@@ -140,6 +153,8 @@ def _check_items(node: types.Type, given: Any, read: Iterable[Any], place: str) 
 
 
 def _check_leaf(given: Any, read: Any, place: str) -> None:
+    if is_same_moment(given, read):
+        return
     if isinstance(given, type(read)):
         raise PayloadError(f"{place}: this {type(given).__name__} would be read back as another")
     raise mismatch(place, class_of(read), given)
