@@ -201,6 +201,20 @@ async def test_a_job_comes_back_as_it_was_added(executor, admin):
     assert await executor.run(managing.remove_job(SCHEMA, "gone")) is None
 
 
+async def test_a_time_that_python_cannot_hold_hides_no_job(executor, admin):
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    for run_at in ("-infinity", "4000-01-01 BC", "20000-01-01", "infinity"):
+        await admin.execute(f"select from graphile_worker.add_job('work', run_at => '{run_at}')")
+    await call(executor, "add_raw_job", "work", None, JobSpec(run_at=last))
+    await call(executor, "add_raw_jobs", [RawJobSpec("work", None, JobSpec(run_at=last))])
+    jobs = await call(executor, "list_jobs")
+    assert [job.run_at for job in jobs] == [first, first, last, last, last, last]
+    assert {job.run_at.tzinfo for job in jobs} == {UTC}
+    changed = (await call(executor, "reschedule_jobs", jobs, priority=1)).changed
+    assert {job.id: job.run_at for job in changed} == {job.id: job.run_at for job in jobs}
+    assert await call(executor, "complete_jobs", jobs)
+
+
 async def test_a_job_with_nothing_but_a_name_gets_the_defaults(executor, admin):
     added = await add(executor)
     now = await admin.fetchval("select now()")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -57,6 +57,8 @@ def test_a_spec_over_another_wins_where_it_is_given(default, call, merged):
         {"queue_name": "q" * 128},
         {"run_at": NOW},
         {"run_at": timedelta(minutes=-5)},
+        {"run_at": timedelta(days=-365_000)},
+        {"run_at": datetime.max.replace(tzinfo=UTC)},
         {"max_attempts": 1},
         {"max_attempts": 32767},
         {"job_key": "k" * 512},
@@ -91,9 +93,18 @@ def test_what_the_database_takes_is_taken(fields):
         ),
         ({"run_at": -timedelta(days=9_999_999)}, "run_at must be within 1000 years, got -9999999"),
         ({"run_at": 5}, "run_at must be a datetime or a timedelta, got 5"),
+        (
+            {"run_at": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))},
+            "run_at must be a time of the years 1 to 9999 in UTC, got datetime",
+        ),
         ({"job_key_mode": "replace"}, "job_key_mode must be one of JobKeyMode.REPLACE"),
         ({"flags": "urgent"}, r"got the string 'urgent'; write \['urgent'\]"),
-        ({"flags": [5]}, "flags must be a string, got 5"),
+        ({"flags": [5]}, "flags must be strings, got 5"),
+        ({"flags": [None]}, "flags must be strings, got None"),
+        ({"flags": ["a", UNSET]}, "flags must be strings, got UNSET"),
+        ({"flags": ["a\0"]}, "flags must not contain a NUL"),
+        ({"flags": 5}, "flags must be a collection of strings, got 5"),
+        ({"flags": b"a"}, "flags must be strings, got 97"),
     ],
 )
 def test_what_the_database_would_refuse_is_refused(fields, message):

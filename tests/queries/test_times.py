@@ -10,14 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graphile_worker import WorkerUtils
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.stored import moment
+from graphile_worker.queries import admin_jobs, admin_samples
 from graphile_worker.queries.claim_jobs import Look, claim_jobs
+from graphile_worker.queries.history import add_sample
 from graphile_worker.queries.release_jobs import release_claim, release_completed
 from graphile_worker.queries.task_ids import register_tasks
+from graphile_worker.queries.watch_frame import watch_frame
+from graphile_worker.queries.workers import locked_jobs_of
 
 SCHEMA = Schema("graphile_worker")
 JOBS = "graphile_worker._private_jobs"
@@ -105,3 +110,37 @@ async def test_every_run_at_that_is_due_can_be_claimed(
 @given(at=KNOWN)
 def test_a_moment_is_the_time_to_the_microsecond(at: datetime) -> None:
     assert moment(at.timestamp()) == at
+
+
+async def test_a_time_that_python_cannot_hold_hides_nothing(
+    database: Database, sql: asyncpg.Connection
+) -> None:
+    utils = WorkerUtils(database)
+    await utils.migrate()
+    await utils.history.install()
+    await add(sql, "-infinity", "4000-01-01 BC", "20000-01-01", "infinity")
+    await sql.execute(f"update {JOBS} set attempts = 1, last_error = 'x'")
+    ids = [row["id"] for row in await sql.fetch(f"select id from {JOBS} order by id")]
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+    rows = await database.run(
+        admin_jobs.job_rows(SCHEMA, ids, admin_jobs.Workers(dead=[], claimed=None))
+    )
+    assert [row.run_at for row in rows] == [first, first, last, last]
+    groups = await database.run(admin_samples.groups(SCHEMA))
+    assert {group.state: group.first_run_at for group in groups} == {
+        "ready": first,
+        "retrying": last,
+    }
+    assert (await database.run(admin_samples.pulse(SCHEMA))).oldest_run_at == first
+    await database.run(admin_samples.failures(SCHEMA, scope=10, task=None, limit=10))
+    await database.run(add_sample(SCHEMA))
+    frame = await database.run(watch_frame(SCHEMA))
+    assert frame.oldest_seconds == frame.tasks[0].oldest_seconds
+    assert frame.oldest_seconds > 2000 * 365 * 86400
+    await sql.execute(f"update {JOBS} set locked_at = now(), locked_by = 'w'")
+    held = await database.run(locked_jobs_of(SCHEMA, ["w"]))
+    assert [job.run_at for job in held] == [first, first, last, last]
+    await sql.execute(f"delete from {JOBS}")
+    assert (await database.run(admin_samples.pulse(SCHEMA))).oldest_run_at is None
+    assert (await database.run(watch_frame(SCHEMA))).oldest_seconds is None

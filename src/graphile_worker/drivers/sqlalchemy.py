@@ -118,6 +118,6 @@ def _rows(result: CursorResult[Any]) -> Sequence[Row]:
 
 
 def _in_utc(value: Any) -> Any:
-    if isinstance(value, datetime) and value.tzinfo is not UTC:
+    if isinstance(value, datetime) and value.tzinfo is not None and value.tzinfo is not UTC:
         return value.astimezone(UTC)
     return value

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Final, TypeAlias, TypeVar, final
+from typing import Final, TypeAlias, TypeGuard, TypeVar, final
 
 from graphile_worker.errors import ConfigurationError
 
@@ -79,15 +79,13 @@ class JobSpec:
                 f"write [{self.flags!r}]"
             )
         if self.flags is not UNSET and self.flags is not None:
-            object.__setattr__(self, "flags", tuple(self.flags))
+            object.__setattr__(self, "flags", _checked_flags(self.flags))
         _check_text("queue_name", self.queue_name, MAX_QUEUE_NAME_LENGTH)
         _check_text("job_key", self.job_key, MAX_JOB_KEY_LENGTH, smallest=1)
         _check_smallint("max_attempts", self.max_attempts, smallest=1)
         _check_smallint("priority", self.priority, smallest=SMALLINT.start)
         _check_run_at(self.run_at)
         _check_key_mode(self.job_key_mode)
-        for flag in self.flags if isinstance(self.flags, tuple) else ():
-            _check_text("flags", flag, None)
 
     def over(self, default: JobSpec) -> JobSpec:
         """This spec laid over a default: a field given here wins, key and mode as a pair."""
@@ -146,6 +144,22 @@ def _check_smallint(name: str, value: object, *, smallest: int) -> None:
         )
 
 
+def _checked_flags(flags: object) -> tuple[str, ...]:
+    if not _is_iterable(flags):
+        raise ConfigurationError(f"flags must be a collection of strings, got {flags!r}")
+    checked: list[str] = []
+    for flag in flags:
+        if not isinstance(flag, str):
+            raise ConfigurationError(f"flags must be strings, got {flag!r}")
+        _check_text("flags", flag, None)
+        checked.append(flag)
+    return tuple(checked)
+
+
+def _is_iterable(value: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(value, Iterable)
+
+
 def _check_run_at(value: object) -> None:
     if value is None or value is UNSET:
         return
@@ -160,6 +174,12 @@ def _check_run_at(value: object) -> None:
             f"run_at must be an aware datetime, got the naive {value!r}; "
             "use datetime.now(UTC), or a timedelta from now"
         )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError(
+            f"run_at must be a time of the years 1 to 9999 in UTC, got {value!r}"
+        ) from None
 
 
 def _check_key_mode(value: object) -> None:

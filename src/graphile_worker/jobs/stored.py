@@ -33,7 +33,7 @@ def flags_of(text: str | None) -> frozenset[str]:
 
 
 def aware(moment: datetime) -> datetime:
-    """A `timestamptz` of any driver; asyncpg tells -infinity and infinity without a time zone."""
+    """A time of any driver: where it comes without a zone, it is UTC."""
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

@@ -28,7 +28,9 @@ from (
         ) > now() - interval '1 hour'
     ) as recent,
     count(*) filter (where j.locked_at < now() - interval '4 hours') as old_locks,
-    min(j.run_at) as first_run_at,
+    -- Within the years that Python knows, and in no session's zone: docs/decisions/0015.
+    greatest('0001-01-01 UTC', least(min(j.run_at), '9999-12-31 23:59:59.999999 UTC')) at time zone 'UTC'
+      as first_run_at,
     min(j.locked_at) as first_locked_at
   from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   group by 1, 2, 3, 4

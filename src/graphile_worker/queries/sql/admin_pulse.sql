@@ -25,7 +25,7 @@ select
   ),
   (
     select min((
-      select j.run_at
+      select greatest(j.run_at, '0001-01-01 UTC') at time zone 'UTC'
       from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
       where j.is_available = true and j.priority = p.priority and j.run_at <= now()
       order by j.run_at

@@ -3,8 +3,10 @@
 -- them. Of payloads the first $4 characters, and nothing of one that takes more than $5 bytes; of
 -- errors the first $6 characters.
 select
-  j.id, coalesce(t.identifier, ''), q.queue_name, j.priority, j.run_at, j.attempts, j.max_attempts,
-  j.key, j.revision, j.flags::text, j.created_at, j.updated_at, j.locked_at, j.locked_by,
+  j.id, coalesce(t.identifier, ''), q.queue_name, j.priority,
+  -- Within the years that Python knows, and in no session's zone: docs/decisions/0015.
+  greatest('0001-01-01 UTC', least(j.run_at, '9999-12-31 23:59:59.999999 UTC')) at time zone 'UTC',
+  j.attempts, j.max_attempts, j.key, j.revision, j.flags::text, j.created_at, j.updated_at, j.locked_at, j.locked_by,
   left(j.last_error, $6::integer),
   length(j.last_error),
   case

@@ -27,7 +27,7 @@ with recursive priorities (priority, position) as (
   from priorities as p
   where p.priority is not null and p.position < 100
 ), first_due as materialized (
-  select min(d.run_at) as run_at
+  select min(greatest(d.run_at, '0001-01-01 UTC')) as run_at
   from priorities as p
   cross join lateral (
     select j.run_at
@@ -102,7 +102,10 @@ with recursive priorities (priority, position) as (
 ), per_task as (
   select coalesce(d.task_id, s.task_id) as task_id, d.ready, d.oldest, s.running, s.retrying, s.failed
   from (
-    select due.task_id, count(*) as ready, min(due.run_at) as oldest from due group by due.task_id
+    select
+      due.task_id, count(*) as ready, min(greatest(due.run_at, '0001-01-01 UTC')) as oldest
+    from due
+    group by due.task_id
   ) as d
   full join (
     select
