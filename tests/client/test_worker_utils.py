@@ -142,6 +142,20 @@ async def test_bulk_by_task_and_by_name(gw_database: str) -> None:
     assert raw[0].flags == {'q"uo\\te', "ü"}
 
 
+async def test_what_is_no_list_of_jobs_is_refused(gw_database: str) -> None:
+    job = send.job(Mail("a"))
+    async with WorkerUtils.connect(gw_database) as utils:
+        with pytest.raises(ConfigurationError, match="add_raw_jobs takes RawJobSpec, got NewJob"):
+            await utils.add_raw_jobs([RawJobSpec("x"), job])  # type: ignore[list-item]
+        with pytest.raises(ConfigurationError, match="got RawJobSpec"):
+            await utils.add_jobs([RawJobSpec("x")])  # type: ignore[list-item]
+        with pytest.raises(ConfigurationError, match=r"spec goes with payloads.*task\.job\("):
+            await utils.add_jobs([job], spec=JobSpec(priority=1))  # type: ignore[call-overload]
+        with pytest.raises(ConfigurationError, match="needs payloads beside a task"):
+            await utils.add_jobs(send)  # type: ignore[arg-type]
+        assert await utils.list_jobs() == []
+
+
 async def test_one_bad_payload_keeps_all_others_out(gw_database: str) -> None:
     async with WorkerUtils.connect(gw_database) as utils:
         with pytest.raises(PayloadError):
