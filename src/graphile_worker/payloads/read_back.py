@@ -7,6 +7,7 @@ list is fine, and where the type is `Any` whatever could be written is.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, get_origin
@@ -19,6 +20,7 @@ from graphile_worker.payloads.faults import child
 from graphile_worker.payloads.shapes import class_of, is_list, is_mapping
 
 _ITEMS = (list, tuple, set, frozenset)
+_MARKS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__")
 _OBJECTS = (types.StructType, types.DataclassType, types.NamedTupleType)
 
 
@@ -34,7 +36,7 @@ def check_read_back(node: types.Type, given: Any, read: Any, place: str = "$") -
     Raises:
         PayloadError: it names the place.
     """
-    if given == read:
+    if not _has_parts(read) and given == read:
         return
     match node:
         case types.AnyType() | types.CustomType() | types.RawType():
@@ -55,6 +57,15 @@ def check_read_back(node: types.Type, given: Any, read: Any, place: str = "$") -
                 check_read_back(item_node, given[index], read[index], child(place, index))
         case _:
             _check_leaf(given, read, place)
+
+
+def has_uncompared_fields(cls: Any) -> bool:
+    """Whether objects of a class may be equal although one of their fields is not."""
+    cls = get_origin(cls) or cls
+    of_attrs = getattr(cls, "__attrs_attrs__", ())
+    if of_attrs or not dataclasses.is_dataclass(cls):
+        return any(not attribute.eq for attribute in of_attrs)
+    return any(not field.compare for field in dataclasses.fields(cls))
 
 
 def expected_class(node: types.Type) -> type | None:
@@ -79,6 +90,14 @@ def is_same_moment(given: object, read: object) -> bool:
     if given.tzinfo is None or read.tzinfo is None:
         return False
     return given.astimezone(UTC) == read.astimezone(UTC)
+
+
+def _has_parts(read: object) -> bool:
+    """Whether it is looked at part by part: being equal, a whole may still hide what is not."""
+    cls = class_of(read)
+    if is_list(read):
+        return not hasattr(cls, "_fields")  # a tuple may well stand for a NamedTuple
+    return is_mapping(read) or any(hasattr(cls, mark) for mark in _MARKS)
 
 
 def _check_any(given: Any, place: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,7 +16,12 @@ from graphile_worker.payloads.codec import (
     from_json,
 )
 from graphile_worker.payloads.faults import fault_in_plain, misfit
-from graphile_worker.payloads.read_back import check_read_back, expected_class, mismatch
+from graphile_worker.payloads.read_back import (
+    check_read_back,
+    expected_class,
+    has_uncompared_fields,
+    mismatch,
+)
 from graphile_worker.payloads.reserved_keys import without_reserved_keys
 from graphile_worker.payloads.shapes import is_list
 
@@ -27,7 +32,8 @@ class TypedCodec(PayloadCodec[P]):
     """One decoder of msgspec, and what makes adding strict.
 
     Most payloads are equal to what is read back, which proves at once that they are of the right
-    type and hold no NaN; only where they differ is the type's tree walked.
+    type and hold no NaN; the type's tree is walked only where they differ, or where a class leaves
+    fields out of its equality.
 
     Raises:
         ConfigurationError: JSON cannot be read as this type.
@@ -44,12 +50,18 @@ class TypedCodec(PayloadCodec[P]):
             raise ConfigurationError(
                 f"{_name(payload_type)} cannot be a payload type: {error}"
             ) from error
-        if (unknown := next(_unknown_types(self._node), None)) is not None:
+        nodes = list(_nodes(self._node, set()))
+        if (unknown := next(_unknown_types(nodes), None)) is not None:
             raise ConfigurationError(
                 f"{_name(payload_type)} cannot be a payload type: JSON cannot be read as "
                 f"{_name(unknown)}"
             )
         self._is_untyped = _is_untyped(self._node)
+        self._has_uncompared = any(
+            has_uncompared_fields(node.cls)
+            for node in nodes
+            if isinstance(node, types.DataclassType)
+        )
 
     def encode(self, value: P) -> str:
         """See `PayloadCodec.encode`."""
@@ -58,7 +70,7 @@ class TypedCodec(PayloadCodec[P]):
             read = self._decoder.decode(data)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise self._refusal(value, data, error) from None
-        if read != value:
+        if self._has_uncompared or read != value:
             check_faults(value, data)
             check_read_back(self._node, value, read)
         elif b"\\u0000" in data:
@@ -126,22 +138,27 @@ def _is_untyped(node: types.Type) -> bool:
             return False
 
 
-def _unknown_types(node: object, seen: set[int] | None = None) -> Iterator[Any]:
-    """Classes in a type's tree that msgspec cannot read; the tree of a recursive type is a ring."""
-    seen = set() if seen is None else seen
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, types.CustomType):
-        if node.cls is not object:
+def _unknown_types(nodes: Iterable[types.Type]) -> Iterator[Any]:
+    """Classes that msgspec cannot read."""
+    for node in nodes:
+        if isinstance(node, types.CustomType) and node.cls is not object:
             yield node.cls
-    elif is_list(node):
-        for item in node:
-            yield from _unknown_types(item, seen)
-    elif isinstance(node, types.Type | types.Field):
-        for name in node.__struct_fields__:
+
+
+def _nodes(part: object, seen: set[int]) -> Iterator[types.Type]:
+    """All types in a type's tree; that of a recursive type is a ring."""
+    if id(part) in seen:
+        return
+    seen.add(id(part))
+    if is_list(part):
+        for item in part:
+            yield from _nodes(item, seen)
+    elif isinstance(part, types.Type | types.Field):
+        if isinstance(part, types.Type):
+            yield part
+        for name in part.__struct_fields__:
             if name != "cls":
-                yield from _unknown_types(getattr(node, name), seen)
+                yield from _nodes(getattr(part, name), seen)
 
 
 def _name(payload_type: Any) -> str:
