@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -424,6 +424,28 @@ def test_an_idle_connection_that_the_server_ended_is_noticed(gw_database):
     with psycopg.connect(gw_database, autocommit=True) as admin:
         admin.execute("select pg_terminate_backend(%s, 10000)", (pid,))
     assert database.run(ONE) == 1
+    database.close()
+
+
+def pids(database: SyncDatabase, number: int) -> set[int]:
+    """The servers' processes behind so many connections at once."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(database.connection()) for _ in range(number)]
+        return {connection.run(ask("select pg_backend_pid()")) for connection in held}
+
+
+def test_after_a_read_only_server_the_sync_pool_starts_anew(gw_database):
+    database = connect_sync(gw_database, max_connections=3)
+    before = pids(database, 3)
+    assert pids(database, 3) == before
+    with database.connection() as in_use:
+        with pytest.raises(ConnectionLostError) as caught, database.connection() as connection:
+            transact_sync(
+                connection, ask("set transaction read only"), ask("create table public.never ()")
+            )
+        assert in_use.run(ONE) == 1
+    assert caught.value.sqlstate == "25006"
+    assert not pids(database, 3) & before
     database.close()
 
 

@@ -6,9 +6,10 @@ import os
 import random
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 import psycopg
 import psycopg_pool
@@ -22,13 +23,16 @@ from graphile_worker.drivers.psycopg_link import check_link, shut_down
 from graphile_worker.drivers.psycopg_pool import ACQUIRE_SECONDS, none_free
 from graphile_worker.drivers.psycopg_sync import SyncPsycopgConnection
 from graphile_worker.drivers.source import Source
+from graphile_worker.drivers.sqlstate import READ_ONLY
 from graphile_worker.drivers.target import Target
-from graphile_worker.errors import DatabaseError
+from graphile_worker.errors import ConnectionLostError, DatabaseError
 
 T = TypeVar("T")
 
 CLOSE_SECONDS: Final = 5.0
 """How long closing waits for connections that are still in use."""
+_IDLE_SECONDS: Final = 0.1
+"""How long an idle connection may take to come out of the pool; somebody else may have it now."""
 DEFAULT_TIMEOUT_SECONDS: Final = 10
 """How long one host may take, unless the connection string says `connect_timeout`."""
 
@@ -125,12 +129,13 @@ class OwnSyncDatabase:
         self._lent_lock = threading.Lock()
         self._borrowed: set[psycopg.Connection[Any]] = set()
         self._returned = threading.Condition()
+        self._current: WeakSet[psycopg.Connection[Any]] = WeakSet()
         self._pool: psycopg_pool.ConnectionPool[Any] = psycopg_pool.ConnectionPool(
             connection_class=_opened_by(opener),
             min_size=0,
             max_size=max_connections,
             name="graphile-worker",
-            configure=opener.finish,
+            configure=self._set_up,
             check=check_link,
             open=False,
         )
@@ -159,12 +164,18 @@ class OwnSyncDatabase:
             self._borrowed.add(raw)
         connection = SyncPsycopgConnection(
             raw,
-            lambda: self._pool.putconn(raw),
+            lambda: self._give_back(raw),
             preamble=self._preamble,
             lent_preamble=self._read_lent_preamble,
         )
         try:
             yield connection
+        except ConnectionLostError as error:
+            # A connection to what became a read-only server is alive, and of no use.
+            raw.close()
+            if error.sqlstate == READ_ONLY:
+                self._expire()
+            raise
         finally:
             connection.close()
             with self._returned:
@@ -191,6 +202,26 @@ class OwnSyncDatabase:
         except DRIVER_ERRORS as error:
             raise ours(error) from error
         return raw
+
+    def _set_up(self, raw: psycopg.Connection[Any]) -> None:
+        self._opener.finish(raw)
+        with self._returned:
+            self._current.add(raw)
+
+    def _give_back(self, raw: psycopg.Connection[Any]) -> None:
+        with self._returned:
+            is_current = raw in self._current
+        if not is_current:
+            raw.close()
+        self._pool.putconn(raw)
+
+    def _expire(self) -> None:
+        """Lend none of the open connections again; those in use are closed when they come back."""
+        with self._returned:
+            self._current = WeakSet()
+        with suppress(*DRIVER_ERRORS):
+            for _ in range(self._pool.get_stats()["pool_available"]):
+                self._give_back(self._pool.getconn(_IDLE_SECONDS))
 
     def _read_lent_preamble(self) -> str | None:
         """SQL for a transaction that is lent to a handler; asked of the server once."""
