@@ -21,6 +21,8 @@ from graphile_worker import (
     JobRecovery,
     JobRecoveryResult,
     JobSpec,
+    PermanentFailure,
+    WorkerContext,
     WorkerOptions,
     task,
 )
@@ -174,6 +176,54 @@ async def test_a_shutdown_in_the_middle_of_a_hook_hands_the_job_back(gw_database
     assert told(recorder) == ["JobFetch", "BeforeJobRun", "JobRecovery", "JobInterrupted"]
     assert row is not None
     assert (row["attempts"], row["locked_by"]) == (0, None)
+
+
+async def shut_down_after(url: str, job_task: Any) -> tuple[asyncpg.Record | None, Recorder]:
+    """A job whose handler has ended, its worker shut down while a hook is asked about that."""
+    asked = asyncio.Event()
+
+    async def hang(event: AfterJobRun) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    return await _shut_down(url, job_task, asked, AfterJobRun, hang)
+
+
+async def test_a_job_that_ran_well_is_done_although_a_hook_was_still_asked(
+    gw_database: str,
+) -> None:
+    @task(payload=None)
+    async def quick() -> None: ...
+
+    row, recorder = await shut_down_after(gw_database, quick)
+    assert row is None
+    assert told(recorder) == [*CUT_OFF[:4], "JobComplete"]
+
+
+async def test_a_job_that_failed_for_good_stays_so_although_a_hook_was_still_asked(
+    gw_database: str,
+) -> None:
+    @task(payload=None)
+    async def hopeless() -> None:
+        raise PermanentFailure("no such customer")
+
+    row, recorder = await shut_down_after(gw_database, hopeless)
+    assert told(recorder) == [*CUT_OFF[:4], "JobPermanentlyFail"]
+    assert row is not None
+    assert (row["attempts"], row["last_error"]) == (row["max_attempts"], "no such customer")
+
+
+async def test_what_a_handler_committed_is_told_as_done_although_a_hook_was_still_asked(
+    gw_database: str,
+) -> None:
+    @task(payload=None)
+    async def committed(ctx: WorkerContext) -> None:
+        async with ctx.transaction():
+            pass
+
+    row, recorder = await shut_down_after(gw_database, committed)
+    assert row is None
+    assert told(recorder) == [*CUT_OFF[:4], "JobComplete"]
 
 
 async def test_a_handler_that_ignores_cancellation_is_asked_about_too(gw_database: str) -> None:

@@ -92,6 +92,7 @@ class JobEvents:
         hooks, running = self._hooks, self._begin(claimed)
         self._running[id(claimed)] = running
         worker_id = running.worker_id
+        run: Run | None = None
         try:
             if hooks.job_fetch is not None:
                 fetch = job_fetch(running.job, worker_id)
@@ -112,7 +113,9 @@ class JobEvents:
                 run = await self._after(hooks.after_job_run, claimed, running, run)
         except asyncio.CancelledError as error:
             # In the middle of a hook. Nobody cancels a job but a shutdown that is out of patience.
-            run = self._runner.cancelled(claimed, error)
+            # Where the handler has ended, its outcome stands, as without that hook.
+            if run is None:
+                run = self._runner.cancelled(claimed, error)
         return run if not run.was_cut_off else await self._recovered(claimed, running, run)
 
     async def hand_back(self, claimed: ClaimedJob, run: Run) -> Run:
