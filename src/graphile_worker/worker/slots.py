@@ -30,18 +30,20 @@ class Slots:
     ) -> None:
         self.free = concurrency
         """How many more jobs may start; below zero where more are reserved than were free."""
-        self._run = run
         self._on_free = on_free
         self._on_never_run = on_never_run
         # By the identity of the claim: a job that was taken from us and claimed again is another.
         self._running: dict[int, tuple[ClaimedJob, asyncio.Task[None]]] = {}
         loop = asyncio.get_running_loop()
-        # Without the loop's own detour, where nobody else has a say in how tasks are made.
-        self._task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = (
-            partial(asyncio.Task, loop=loop)
-            if loop.get_task_factory() is None
-            else loop.create_task
-        )
+        self._run = run
+        self._task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+        if loop.get_task_factory() is None:
+            # Without the loop's own detour, where nobody else has a say in how tasks are made.
+            self._task = partial(asyncio.Task, loop=loop)
+        else:
+            # An eager factory runs a job while its task is made: it would end before it is known.
+            self._run = partial(_run_later, run)
+            self._task = loop.create_task
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -93,3 +95,10 @@ class Slots:
         if id(job) in self._running:
             self._on_never_run(job)
             self.ended(job)
+
+
+async def _run_later(
+    run: Callable[[ClaimedJob], Coroutine[Any, Any, None]], job: ClaimedJob
+) -> None:
+    await asyncio.sleep(0)
+    await run(job)
