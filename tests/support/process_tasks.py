@@ -108,6 +108,16 @@ class UnreadableError(Exception):
         raise ValueError("no text")
 
 
+class OddSnooze(Snooze):
+    def __init__(self) -> None:
+        pass
+
+
+class OddPermanentFailure(PermanentFailure):
+    def __init__(self, account) -> None:
+        pass
+
+
 @process_task
 def fail(payload):  # noqa: C901, PLR0912 (one ending a case)
     match payload:
@@ -119,6 +129,10 @@ def fail(payload):  # noqa: C901, PLR0912 (one ending a case)
             raise Snooze(timedelta(minutes=2, microseconds=5))
         case "permanent":
             raise PermanentFailure("no such account")
+        case "odd snooze":
+            raise OddSnooze
+        case "odd permanent":
+            raise OddPermanentFailure("no such account")
         case "exit":
             sys.exit(3)
         case "interrupt":

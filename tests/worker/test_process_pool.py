@@ -182,6 +182,15 @@ async def test_snooze_and_permanent_failure_cross_the_border(pool):
     assert failed.reason == "no such account"
 
 
+async def test_they_cross_it_too_where_their_class_does_not_call_ours(pool):
+    snoozed = (await run(pool, tasks.fail, "odd snooze")).error
+    failed = (await run(pool, tasks.fail, "odd permanent")).error
+    assert type(snoozed).__name__ == "TypeError"
+    assert str(snoozed).startswith("the delay of OddSnooze is None, not a timedelta")
+    assert isinstance(failed, PermanentFailure)
+    assert failed.reason == "no such account"
+
+
 async def test_a_payload_that_does_not_fit_is_a_payload_error(pool):
     error = (await run(pool, tasks.fail, "misfit")).error
     assert isinstance(error, PayloadError)

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
 
 from graphile_worker.hooks.events import InterceptorEvent, ObserverEvent
+from graphile_worker.runtime.log_fields import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -158,12 +159,14 @@ def reason_of(error: BaseException) -> str:
 
 def log_failure(handler: object, event: object, error: BaseException) -> None:
     """Say which hook failed, and how; a hang needs no traceback."""
-    logger.error(
+    log_fields(
+        logger,
+        logging.ERROR,
         "the hook %s failed at %s: %s",
         name_of(handler),
         type(event).__name__,
         reason_of(error),
-        exc_info=None if isinstance(error, TimeoutError) else error,
+        error=None if isinstance(error, TimeoutError) else error,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from graphile_worker.hooks import events as on
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.jobs.job import Job
+from graphile_worker.runtime.log_fields import log_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _log(logger: logging.Logger, line: Line, event: Any) -> None:
     if (worker_id := getattr(event, "worker_id", None)) is not None:
         extra["worker_id"] = worker_id
     arguments = (fields,) if fields else ()  # an empty dict would be taken for a value
-    logger.log(line.level, line.message, *arguments, extra=extra)
+    log_fields(logger, line.level, line.message, *arguments, fields=extra)
 
 
 def _of_job(job: Job | None) -> dict[str, Any]:

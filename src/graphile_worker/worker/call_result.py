@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Generic, TypeAlias, TypeVar
+
+from graphile_worker.errors import Snooze
 
 T = TypeVar("T")
 
@@ -28,3 +31,18 @@ class Raised:
 
 
 CallResult: TypeAlias = Returned[T] | Raised
+
+
+def delay_of(snooze: Snooze) -> timedelta:
+    """How long the handler wants to wait.
+
+    Raises:
+        TypeError: its class keeps no delay where `Snooze` does.
+    """
+    delay: object = getattr(snooze, "delay", None)
+    if isinstance(delay, timedelta):
+        return delay
+    raise TypeError(
+        f"the delay of {type(snooze).__qualname__} is {delay!r}, not a timedelta; "
+        "its __init__ must call super().__init__(delay)"
+    )

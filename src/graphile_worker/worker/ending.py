@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Final
 
+from graphile_worker.runtime.log_fields import log_fields
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.worker.engine import CANCELLED_END_WITHIN, Engine
 
@@ -36,10 +37,12 @@ async def end_in_order(
     if engine.slots.running:
         shutdown.abort()
         for job in engine.slots.running:
-            logger.warning(
+            log_fields(
+                logger,
+                logging.WARNING,
                 "job %s: interrupted by the shutdown",
                 job.id,
-                extra={"event": "JobInterrupted", "job_id": job.id, "attempt": job.attempts},
+                fields={"event": "JobInterrupted", "job_id": job.id, "attempt": job.attempts},
             )
         engine.slots.cancel_all()
         await _within(CANCELLED_END_WITHIN, engine.slots.wait_idle())

@@ -25,7 +25,7 @@ from graphile_worker.worker.job_events import JobEvents
 from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.releaser import FULL_BATCH, Releaser, interrupted
-from graphile_worker.worker.run_job import JobRunner, Run
+from graphile_worker.worker.run_job import JobRunner, Run, is_final
 from graphile_worker.worker.settings import LANES, WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
@@ -237,6 +237,8 @@ class Engine:
             run = await self._run_job(job)
             if self._keeps_queues and job.queue_id is not None:
                 self._kept_queues.keep(job, None if run.is_stored else run.outcome)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (else it stays locked)
+            run = self.runner.undecided(job, error)
         finally:
             # Before the outcome is put: the next claim is what takes longest, and is sent first.
             self.slots.ended(job)
@@ -251,7 +253,8 @@ class Engine:
 
     def _collect(self, job: ClaimedJob, error: BaseException | None) -> None:
         if isinstance(error, Exception) and not isinstance(error, Snooze):
-            error.add_note(f"in {self.runner.describe(job)}")
+            with suppress(Exception):  # one that takes no attributes, like a frozen dataclass
+                error.add_note(f"in {self.runner.describe(job)}")
             self.errors.append(error)
 
     def _stored_by_handler(self, job: ClaimedJob, outcome: Outcome) -> None:
@@ -380,20 +383,12 @@ class Engine:
         if outcome is RETURNED and self.local_queue is not None:
             self.local_queue.returned(lost=lost)
         if self._events is not None:
-            self._events.released(job, outcome, lost=lost, is_final=_is_final(outcome, job))
+            self._events.released(job, outcome, lost=lost, is_final=is_final(outcome, job))
         if lost or outcome is RETURNED:
             return
         if outcome is COMPLETED:
             self.completed += 1
-        elif _is_final(outcome, job):
+        elif is_final(outcome, job):
             self.failed += 1
         else:
             self.retried += 1
-
-
-def _is_final(outcome: Outcome, job: ClaimedJob) -> bool:
-    """Whether a job did not run well and will never run again."""
-    if not isinstance(outcome, Unfinished):
-        return False
-    spent = outcome.verdict is Verdict.SPENT and job.attempts >= job.max_attempts
-    return spent or outcome.verdict is Verdict.EXHAUSTED

@@ -17,6 +17,7 @@ import traceback
 from types import FrameType
 
 from graphile_worker.errors import PayloadError, PermanentFailure, Snooze
+from graphile_worker.worker.call_result import delay_of
 from graphile_worker.worker.process_protocol import (
     CALL_HEADER,
     Done,
@@ -61,16 +62,26 @@ def run(path: TaskPath, payload: str) -> Result:
         else:
             task.fn()
     except Snooze as snooze:
-        return Snoozed(snooze.delay.total_seconds())
+        return _snoozed(snooze)
     except PermanentFailure as failure:
-        return FailedForGood(sendable(str(failure.reason)))
+        return FailedForGood(sendable(_message_of(failure)))
     except PayloadError as error:
         return Misfit(sendable(_message_of(error)))
     except BaseException as error:  # noqa: BLE001 (a handler's SystemExit ends its job only)
-        return Failed(
-            sendable(type(error).__name__), sendable(_message_of(error)), _traceback_of(error)
-        )
+        return _failed(error)
     return Done()
+
+
+def _snoozed(snooze: Snooze) -> Result:
+    try:
+        return Snoozed(delay_of(snooze).total_seconds())
+    except Exception as error:  # noqa: BLE001 (a class of the user's)
+        return _failed(error)
+
+
+def _failed(error: BaseException) -> Failed:
+    name = sendable(type(error).__name__)
+    return Failed(name, sendable(_message_of(error)), _traceback_of(error))
 
 
 def _leave_signals_to_the_worker() -> None:

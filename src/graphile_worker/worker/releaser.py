@@ -18,6 +18,7 @@ from graphile_worker.queries.release_jobs import (
     release_completed,
     release_unfinished,
 )
+from graphile_worker.runtime.log_fields import log_fields
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
@@ -361,10 +362,12 @@ class Releaser:
             lost = answer is None and not ambiguous
             if lost and outcome is not RETURNED:
                 error = JobLostError(job.id, self._identity.id)
-                logger.warning(
+                log_fields(
+                    logger,
+                    logging.WARNING,
                     "%s; its outcome was not stored",
                     error,
-                    extra={"event": "JobLost", "job_id": job.id, "attempt": job.attempts},
+                    fields={"event": "JobLost", "job_id": job.id, "attempt": job.attempts},
                 )
             self._on_released(job, outcome, lost=lost)
 

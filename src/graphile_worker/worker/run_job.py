@@ -16,12 +16,13 @@ from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.current_job import enter_job
 from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.duration import duration
+from graphile_worker.runtime.log_fields import log_fields
 from graphile_worker.tasks.batch_results import batch_outcome
 from graphile_worker.tasks.context import Environment, SyncWorkerContext, WorkerContext
 from graphile_worker.tasks.error_text import error_text, storable
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.tasks.task import Task
-from graphile_worker.worker.call_result import CallResult, Raised
+from graphile_worker.worker.call_result import CallResult, Raised, delay_of
 from graphile_worker.worker.settings import WorkerSettings, cpus, seconds
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.thread_pool import ThreadPool
@@ -55,6 +56,14 @@ class Run:
     """The worker's shutdown did not wait for its end."""
     is_stored: bool = False
     """Whether the handler's own transaction has completed the job."""
+
+
+def is_final(outcome: Outcome, job: ClaimedJob) -> bool:
+    """Whether a job did not run well and will never run again."""
+    if not isinstance(outcome, Unfinished):
+        return False
+    spent = outcome.verdict is Verdict.SPENT and job.attempts >= job.max_attempts
+    return spent or outcome.verdict is Verdict.EXHAUSTED
 
 
 _DONE = Run(COMPLETED)
@@ -133,6 +142,14 @@ class JobRunner:
         if outcome is None:
             return self._failed(self._task_ids[job.task_id], job, error, context)
         return Run(outcome, error, was_cut_off=True)
+
+    def undecided(self, job: ClaimedJob, error: BaseException) -> Run:
+        """The run of a job whose outcome got lost after its handler, or its hooks: a failure."""
+        outcome = self._cut_off() if isinstance(error, asyncio.CancelledError) else None
+        if outcome is not None:
+            return Run(outcome, error, was_cut_off=True)
+        log_fields(logger, logging.ERROR, "%s has no outcome", self.describe(job), error=error)
+        return Run(Unfinished(Verdict.SPENT, error_text(error)), error)
 
     def fail(self, job: ClaimedJob, reason: str, *, instead_of: Run | None = None) -> Run:
         """A run that hooks made a failure.
@@ -228,20 +245,34 @@ class JobRunner:
     ) -> Run:
         if context is not None and context.is_completed:
             name = self.describe(job)
-            logger.error("%s is done, and raised after its commit", name, exc_info=error)
+            text = "%s is done, and raised after its commit"
+            log_fields(logger, logging.ERROR, text, name, error=error)
             return _STORED
         match error:
             case JobLostError(job_id=job.id):
                 # Told when this is not stored, either.
                 return Run(Unfinished(Verdict.REFUNDED, None, 0.0), error)
             case Snooze():
-                return Run(Unfinished(Verdict.REFUNDED, None, _bounded(error.delay)), error)
+                return self._snoozed(task, job, error, context)
             case PermanentFailure():
                 outcome = Unfinished(Verdict.EXHAUSTED, error_text(error))
             case _:
                 outcome = _with_backoff(Unfinished(Verdict.SPENT, error_text(error)), task, job)
         _log_failure(task, job, outcome.error, error)
         return Run(outcome, error)
+
+    def _snoozed(
+        self,
+        task: Task[Any],
+        job: ClaimedJob,
+        error: Snooze,
+        context: WorkerContext | SyncWorkerContext | None,
+    ) -> Run:
+        try:
+            delay = _bounded(delay_of(error))
+        except Exception as broken:  # noqa: BLE001 (a class of the program's)
+            return self._failed(task, job, broken, context)
+        return Run(Unfinished(Verdict.REFUNDED, None, delay), error)
 
 
 def _arguments(
@@ -286,8 +317,9 @@ def _with_backoff(outcome: Unfinished, task: Task[Any], job: ClaimedJob) -> Unfi
         return outcome
     try:
         delay = duration("backoff", task.backoff(job.attempts))
-    except Exception:
-        logger.exception("the backoff of %r failed; using the default", task.identifier)
+    except Exception as error:  # noqa: BLE001 (a function of the program's)
+        text = "the backoff of %r failed; using the default"
+        log_fields(logger, logging.ERROR, text, task.identifier, error=error)
         return outcome
     return Unfinished(outcome.verdict, outcome.error, _bounded(delay), outcome.payload)
 
@@ -296,7 +328,8 @@ def _log_failure(
     task: Task[Any], job: ClaimedJob, text: str | None, error: BaseException | None = None
 ) -> None:
     final = job.attempts >= job.max_attempts or isinstance(error, PermanentFailure)
-    logger.log(
+    log_fields(
+        logger,
         logging.ERROR if final else logging.WARNING,
         "job %s (%s) failed for good (attempt %d of %d): %s"
         if final
@@ -306,8 +339,8 @@ def _log_failure(
         job.attempts,
         job.max_attempts,
         text,
-        exc_info=None if isinstance(error, _SAYS_ALL) else error,
-        extra={
+        error=None if isinstance(error, _SAYS_ALL) else error,
+        fields={
             "event": "JobPermanentlyFail" if final else "JobFail",
             "job_id": job.id,
             "task_identifier": task.identifier,
