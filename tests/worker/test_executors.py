@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
+from support.no_threads import no_more_threads
+from support.running import running, until
 from support.tasks_in_processes import Work, far_away, hangs
 
-from graphile_worker import ConfigurationError, Job, WorkerOptions, task
+from graphile_worker import ConfigurationError, Job, SyncWorkerContext, WorkerOptions, task
 
 
 async def run(url: str, payload: object, *tasks: object) -> Job | None:
@@ -55,6 +59,33 @@ async def test_a_process_task_that_times_out_is_killed(gw_database: str, tmp_pat
     assert job is not None
     assert job.last_error == "TimeoutError: 1 s"
     assert not psutil.pid_exists(int(log.read_text()))
+
+
+async def test_a_job_for_which_there_is_no_thread_is_tried_again(gw_database: str) -> None:
+    ran = asyncio.Event()
+
+    @task(payload=None, executor="thread", backoff=lambda _: timedelta(0))
+    def work(ctx: SyncWorkerContext) -> None:
+        loop.call_soon_threadsafe(ran.set)
+
+    loop = asyncio.get_running_loop()
+    async with running(gw_database, tasks=[work], concurrency=1, poll_interval=0.02) as worker:
+        utils = worker.create_utils()
+
+        async def ready() -> bool:
+            return worker.health().is_ready
+
+        await until(ready)  # it has threads of its own
+        with no_more_threads():
+            job = await utils.add_job(work, None)
+
+            async def failed() -> str | None:
+                row = await utils.get_job(job.id)
+                return row and row.last_error
+
+            error = await until(failed)
+        assert error.startswith("RuntimeError: can't start new thread: 0 of at most 1 threads")
+        await asyncio.wait_for(ran.wait(), 20)
 
 
 async def test_a_task_no_other_process_could_find_is_refused_at_once(gw_database: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support import process_tasks as tasks
+from support.no_threads import no_more_threads
 
 from graphile_worker.errors import ConfigurationError, PayloadError, PermanentFailure, Snooze
 from graphile_worker.worker.call_result import Raised, Returned
@@ -95,6 +96,43 @@ async def test_a_handler_runs_in_a_process_of_its_own(pool, reports):
     assert told["path"] == sys.path
     assert told["argv"] == sys.argv
     assert told["looping"] is False
+
+
+async def test_what_is_no_text_in_the_search_path_is_passed_over_as_imports_do(
+    pool, reports, monkeypatch
+):
+    texts = list(sys.path)
+    monkeypatch.setattr(sys, "path", [Path("/nowhere"), *texts, b"/nowhere"])
+    monkeypatch.setattr(sys, "argv", [Path("program"), "argument"])
+
+    assert await run(pool, tasks.tell, {"report": reports.path()}) == Returned(None)
+
+    told = await reports.read()
+    assert told["path"] == texts
+    assert told["argv"] == ["program", "argument"]
+
+
+class NoText:
+    def __str__(self) -> str:
+        raise LookupError("no text")
+
+
+async def test_a_process_that_cannot_be_started_for_any_reason_fails_its_job(pool, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "argv", [NoText()])
+        result = await run(pool, tasks.without_payload, {})
+    assert str(result.error) == (
+        "the process that ran it could not be started: LookupError('no text')"
+    )
+    assert await run(pool, tasks.without_payload, {}) == Returned(None)
+
+
+async def test_without_a_thread_for_it_no_process_is_started(pool):
+    before = psutil.Process().num_fds()
+    with no_more_threads(), pytest.raises(RuntimeError, match="to hold a process"):
+        await run(pool, tasks.without_payload, {})
+    assert psutil.Process().num_fds() == before
+    assert await run(pool, tasks.without_payload, {}) == Returned(None)
 
 
 async def test_a_handler_without_payload_is_called_without(pool, capfd):

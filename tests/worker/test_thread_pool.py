@@ -9,6 +9,7 @@ import time
 import weakref
 
 import pytest
+from support.no_threads import no_more_threads
 
 from graphile_worker.worker.call_result import Raised, Returned
 from graphile_worker.worker.thread_pool import ThreadPool
@@ -126,6 +127,32 @@ async def test_threads_are_reused():
     pool = ThreadPool(8)
     threads = {await pool.call(threading.get_ident, name="job") for _ in range(20)}
     assert len(threads) == 1
+    await pool.aclose()
+
+
+async def test_a_thread_that_cannot_be_started_takes_no_place(caplog):
+    pool = ThreadPool(2)
+    with no_more_threads():
+        for number in range(3):
+            with pytest.raises(RuntimeError, match="0 of at most 2 threads of this worker run"):
+                await pool.call(lambda: 1, name=f"job {number}")
+    assert pool.busy == 0
+    hangings = [Hanging() for _ in range(2)]
+    async with asyncio.TaskGroup() as group:
+        for number, hanging in enumerate(hangings):
+            group.create_task(pool.call(hanging, name=f"job {number} hang"))
+            await hanging.has_begun()
+        for hanging in hangings:
+            hanging.go_on.set()
+    await pool.aclose()
+    assert not caplog.records
+
+
+async def test_threads_that_run_already_are_used_when_no_other_can_be_started():
+    pool = ThreadPool(2)
+    thread = await pool.call(threading.get_ident, name="job 1")
+    with no_more_threads():
+        assert await pool.call(threading.get_ident, name="job 2") == thread
     await pool.aclose()
 
 

@@ -61,13 +61,16 @@ class ProcessHandle:
 
     Args:
         on_exit: called on the event loop when the process has ended.
+
+    Raises:
+        RuntimeError: the system has no thread left for it.
     """
 
     def __init__(self, on_exit: Callable[[ProcessHandle], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_exit = on_exit
-        self.exited: asyncio.Future[int | OSError] = self._loop.create_future()
-        """The exit code; an OSError when it could not even be started."""
+        self.exited: asyncio.Future[int | Exception] = self._loop.create_future()
+        """The exit code; why not, when it could not even be started."""
         self._connection, theirs = socket.socketpair()
         self._connection.setblocking(False)  # noqa: FBT003 (its name says what is set)
         lifeline, self._lifeline = os.pipe()
@@ -75,9 +78,7 @@ class ProcessHandle:
         self._lock = threading.Lock()
         self._killed = False
         self.asking = False
-        threading.Thread(
-            target=self._live, args=(theirs, lifeline), name="graphile-worker-process", daemon=True
-        ).start()
+        self._start_thread(theirs, lifeline)
 
     @property
     def killed(self) -> bool:
@@ -142,16 +143,31 @@ class ProcessHandle:
             broken = "sent an answer that is none" if str(why) else "closed its connection"
             return ProcessLost(f"{broken} and was killed", started=started, code=None)
         end = self.exited.result()
-        if isinstance(end, OSError):
-            return ProcessLost(f"could not be started: {end}", started=started, code=None)
+        if isinstance(end, Exception):
+            why_not = str(end) if isinstance(end, OSError) else repr(end)
+            return ProcessLost(f"could not be started: {why_not}", started=started, code=None)
         return ProcessLost(how_it_ended(end), started=started, code=end)
+
+    def _start_thread(self, theirs: socket.socket, lifeline: int) -> None:
+        name, files = "graphile-worker-process", (theirs, lifeline)
+        try:
+            threading.Thread(target=self._live, args=files, name=name, daemon=True).start()
+        except RuntimeError as error:
+            for end in (self._connection, theirs):
+                end.close()
+            for pipe in (lifeline, self._lifeline):
+                os.close(pipe)
+            raise RuntimeError(
+                f"{error}, to hold a process for its handler; raise the limit of the system or "
+                "container (ulimit -u, pids)"
+            ) from error
 
     def _live(self, theirs: socket.socket, lifeline: int) -> None:
         """The life of the thread that starts the process and waits for its end."""
-        end: int | OSError
+        end: int | Exception
         try:
             process = self._spawn(theirs, lifeline)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 (whatever it is: somebody waits for `exited`)
             end = error
         else:
             with self._lock:
@@ -164,8 +180,10 @@ class ProcessHandle:
 
     def _spawn(self, theirs: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
         fds = theirs.fileno(), lifeline
-        arguments = map(json.dumps, (*fds, sys.path, sys.argv))
         try:
+            # As imports do, which pass over other entries; `json` would refuse a `Path`.
+            path = [entry for entry in sys.path if isinstance(entry, str)]
+            arguments = map(json.dumps, (*fds, path, [str(each) for each in sys.argv]))
             return subprocess.Popen(  # noqa: S603 (our own interpreter and program)
                 [*interpreter(), "-c", _PROGRAM, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -179,10 +197,10 @@ class ProcessHandle:
     def _kill_group(self) -> None:
         process = self._process
         if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
 
-    def _exit(self, end: int | OSError) -> None:
+    def _exit(self, end: int | Exception) -> None:
         self.exited.set_result(end)
         if self.asking:
             # The last answer may still be on its way. But where the handler forked, the fork keeps

@@ -117,12 +117,14 @@ class ThreadPool:
         Raises:
             TimeoutError: it took too long; its text is the timeout, like `120 s`. A `TimeoutError`
                 that the function itself raised is a `Raised`.
-            RuntimeError: the pool is closed.
+            RuntimeError: the pool is closed, or the system has no thread left for it.
         """
         await self._free.acquire()
-        if self._closed:
+        try:
+            self._see_to_a_thread()
+        except BaseException:
             self._free.release()
-            raise RuntimeError("this thread pool is closed")
+            raise
         loop = asyncio.get_running_loop()
         run = _Run(name, lambda: fn(*args), contextvars.copy_context(), loop.create_future())
         self._start(run)
@@ -158,14 +160,27 @@ class ThreadPool:
             self._calls.put(None)
         self._threads = 0
 
+    def _see_to_a_thread(self) -> None:
+        """Have one that waits for a call, before anything counts on it."""
+        if self._closed:
+            raise RuntimeError("this thread pool is closed")
+        if len(self._running) < self._threads:
+            return
+        loop = asyncio.get_running_loop()
+        name = f"graphile-worker-thread-{next(self._numbers)}"
+        try:
+            threading.Thread(target=self._serve, args=(loop,), name=name, daemon=True).start()
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"{error}: {self._threads} of at most {self.size} threads of this worker run; "
+                "raise the limit of the system or container (ulimit -u, pids), or lower "
+                "thread_workers"
+            ) from error
+        self._threads += 1
+
     def _start(self, run: _Run[Any]) -> None:
         self._running.add(run)
         self._quiet.clear()
-        if len(self._running) > self._threads:
-            self._threads += 1
-            loop = asyncio.get_running_loop()
-            name = f"graphile-worker-thread-{next(self._numbers)}"
-            threading.Thread(target=self._serve, args=(loop,), name=name, daemon=True).start()
         self._calls.put(run)
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -209,6 +224,6 @@ class ThreadPool:
     def _take_back(self, run: _Run[Any], result: CallResult[Any]) -> None:
         self._abandoned -= 1
         how = f"raised {result.error!r}" if isinstance(result, Raised) else "returned"
-        _logger.warning("The abandoned thread of %s came back: its function %s", run.name, how)
         if self._on_return is not None:
             self._on_return()
+        _logger.warning("The abandoned thread of %s came back: its function %s", run.name, how)
