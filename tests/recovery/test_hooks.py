@@ -79,7 +79,7 @@ async def test_each_job_of_a_dead_worker_is_asked_about_and_told_once(
             told.append((event, await owner()))
             swept.set()
 
-        async with running(gw_database, tasks=[other], hooks=registry) as worker:
+        async with running(gw_database, tasks=[other], hooks=registry, sweep_threshold=5) as worker:
             await asyncio.wait_for(swept.wait(), 15)
 
     (question, at_question), *ends, (summary, at_summary) = told

@@ -410,7 +410,8 @@ async def test_a_worker_sweeps_by_itself_and_runs_what_it_found(gw_database: str
     async with open_stage(gw_database) as stage:
         await stage.worker("dead", 301)
         await stage.held_job("dead")
-        async with running(gw_database, tasks=[work], poll_interval=0.02, recovery_delay=0):
+        options = {"poll_interval": 0.02, "recovery_delay": 0, "sweep_threshold": 5}
+        async with running(gw_database, tasks=[work], **options):
             assert await asyncio.wait_for(done.get(), 15) == 1
 
 
@@ -473,7 +474,7 @@ async def test_a_worker_resets_old_locks_now_and_then(
     monkeypatch.setattr(sweeper, "_FIRST_RESET", 0.0)
     async with open_stage(gw_database) as stage:
         job = await stage.held_job("pool-of-node", for_seconds=5 * 3600)
-        async with running(gw_database, tasks=[work]):
+        async with running(gw_database, tasks=[work], sweep_threshold=5):
 
             async def freed() -> bool:
                 return (await stage.job(job))["locked_by"] is None

@@ -338,6 +338,7 @@ async def test_transactions_that_hold_the_whole_pool_stop_no_part_of_the_worker(
         concurrency=8,
         heartbeat_interval=0.02,
         sweep_interval=0.1,
+        sweep_threshold=5,
         poll_interval=0.02,
     ):
         for _ in range(4):

@@ -68,6 +68,11 @@ def lock_sweep(schema: Schema) -> Statement[bool]:
     return Statement("lock_sweep", load("lock_sweep", schema), (), _flag)
 
 
+def server_times(schema: Schema) -> Statement[tuple[datetime, datetime]]:
+    """The database's time, and since when its server has been running."""
+    return Statement("server_times", load("server_times", schema), (), _times)
+
+
 def find_dead_workers(
     schema: Schema,
     *,
@@ -148,6 +153,11 @@ def reset_old_locks(schema: Schema, *, threshold: float) -> Statement[list[int]]
 
 def _time(rows: Sequence[Row]) -> datetime | None:
     return rows[0][0] if rows else None
+
+
+def _times(rows: Sequence[Row]) -> tuple[datetime, datetime]:
+    now, started = rows[0]
+    return now, started
 
 
 def _flag(rows: Sequence[Row]) -> bool:

@@ -11,8 +11,9 @@ from typing import Final
 
 from graphile_worker.database.executor import Lender
 from graphile_worker.errors import DatabaseError
-from graphile_worker.queries.workers import reset_old_locks
+from graphile_worker.queries.workers import reset_old_locks, server_times
 from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.recovery.sight import Sight
 from graphile_worker.recovery.sweep import Sweep
 from graphile_worker.recovery.sweep_events import SweepEvents
 from graphile_worker.recovery.sweeping import sweep
@@ -28,7 +29,8 @@ class Sweeper:
     """Looks for dead workers every `sweep_interval`, and for old locks every ten minutes.
 
     Owners that are not registered are looked for once in a `sweep_threshold` only: it reads the
-    whole table.
+    whole table. After the database was out of reach, or this machine asleep, it waits until those
+    who are alive have had the time to say so.
 
     Args:
         database: lends a connection for each sweep.
@@ -48,6 +50,11 @@ class Sweeper:
         self._identity = identity
         self._how = how
         self._events = events
+        self._sight = Sight(
+            threshold=how.config.threshold_seconds,
+            heartbeat_interval=how.config.seconds_between_heartbeats,
+        )
+        self._is_waiting = False
         now = time.monotonic()
         self._reset_at = now + random.uniform(0, _FIRST_RESET)  # noqa: S311 (jitter)
         self._full_look_at = now
@@ -56,12 +63,29 @@ class Sweeper:
         """Sweep until cancelled; a database that is away is logged, and asked again."""
         interval = self._how.config.seconds_between_sweeps
         while True:
+            # A fleet that was started together does not sweep together.
+            pause = interval * random.uniform(0.9, 1.0)  # noqa: S311 (jitter)
             try:
-                await self._look()
+                if wait := await self._seconds_to_wait():
+                    pause = min(pause, wait)
+                else:
+                    await self._look()
             except DatabaseError as error:
                 logger.warning("could not look for dead workers: %s", error)
-            # A fleet that was started together does not sweep together.
-            await asyncio.sleep(interval * random.uniform(0.9, 1.0))  # noqa: S311 (jitter)
+            await asyncio.sleep(pause)
+
+    async def _seconds_to_wait(self) -> float:
+        """How long to wait before the next sweep, since nobody could be heard."""
+        now, started = await self._database.run(server_times(self._how.schema))
+        wait = self._sight.seconds_to_wait(now, started)
+        if wait and not self._is_waiting:
+            logger.info(
+                "looking for dead workers in %.0f s: the database was out of reach, or has just "
+                "been started, so those who are alive may not have been able to say so",
+                wait,
+            )
+        self._is_waiting = wait > 0
+        return wait
 
     async def _look(self) -> None:
         now = time.monotonic()
