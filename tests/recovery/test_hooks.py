@@ -22,9 +22,17 @@ from graphile_worker import (
     SyncWorkerUtils,
     WorkerContext,
     WorkerRecovered,
+    WorkerRecoveryConfig,
     WorkerUtils,
     task,
 )
+from graphile_worker.database.schema import Schema
+from graphile_worker.database.statement import Statement, nothing
+from graphile_worker.drivers.connect import connect
+from graphile_worker.recovery.sweep import Sweep
+from graphile_worker.recovery.sweep_events import SweepEvents
+from graphile_worker.recovery.sweeping import sweep
+from graphile_worker.worker.service_database import ServiceDatabase
 
 DEAD = """
 with dead as (
@@ -145,6 +153,87 @@ async def test_a_sweep_by_hand_asks_and_tells_the_hooks_of_its_client(
     assert (row["last_error"], row["attempts"], row["locked_by"]) == ("WorkerCrashed", 1, None)
     summary = WorkerRecovered(worker_id="worker_utils", dead_worker_ids=["dead"], jobs_recovered=1)
     assert told == [(job_id, "worker_utils", "dead"), job_id, summary]
+
+
+async def test_hooks_are_asked_while_the_connection_is_free_for_others(gw_database: str) -> None:
+    """Recurring jobs wait for the same one."""
+    database = await connect(gw_database, max_connections=1)
+    services = ServiceDatabase(database)
+    registry = HookRegistry()
+    others: list[str] = []
+
+    @registry.on(JobRecovery)
+    async def ask(event: JobRecovery) -> None:
+        async with asyncio.timeout(5):
+            await services.run(find_lost)
+        others.append("served")
+
+    find_lost = Statement("find", "select id from graphile_worker.jobs", (), nothing)
+    how = Sweep(schema=Schema("graphile_worker"), config=WorkerRecoveryConfig())
+    async with sql(gw_database) as connection:
+        await connection.execute(DEAD)
+        await connection.execute(CLAIMED)
+        result = await sweep(services, how, SweepEvents.registered(registry))
+    await database.aclose()
+    assert others == ["served"]
+    assert result.recovered_count == 1
+
+
+@pytest.mark.parametrize("client", ["async", "sync"])
+@pytest.mark.parametrize("meanwhile", ["it beats", "its job is claimed by another"])
+async def test_what_changed_while_hooks_were_asked_is_left_alone(
+    gw_database: str, client: str, meanwhile: str
+) -> None:
+    registry = HookRegistry()
+    told: list[int] = []
+
+    @registry.on(JobRecovery)
+    async def ask(event: JobRecovery) -> None:
+        async with sql(gw_database) as other:
+            if meanwhile == "it beats":
+                await other.execute(
+                    "update graphile_worker._private_workers set last_heartbeat_at = now()"
+                )
+            else:
+                await other.execute(TAKEN)
+
+    registry.on(JobInterrupted, lambda event: told.append(event.job.id))
+    async with sql(gw_database) as connection:
+        await connection.execute(DEAD)
+        await connection.execute(CLAIMED)
+        result = await swept_by(client, gw_database, registry)
+        row = await connection.fetchrow("select * from graphile_worker._private_jobs")
+        known = await connection.fetchval("select count(*) from graphile_worker._private_workers")
+    owner, is_dead = ("dead", False) if meanwhile == "it beats" else ("another", True)
+    assert (row["locked_by"], row["attempts"], told) == (owner, 1, [])
+    assert result == SweepResult(worker_ids=["dead"] if is_dead else [], recovered_count=0)
+    assert known == (0 if is_dead else 1)
+
+
+async def test_hooks_of_several_jobs_are_asked_beside_each_other(gw_database: str) -> None:
+    registry = HookRegistry()
+    asked: list[int] = []
+    all_asked = asyncio.Event()
+
+    @registry.on(JobRecovery)
+    async def ask(event: JobRecovery) -> JobRecoveryResult:
+        asked.append(event.job.id)
+        if len(asked) == 3:
+            all_asked.set()
+        async with asyncio.timeout(5):
+            await all_asked.wait()
+        return JobRecoveryResult.FAIL_WITH_BACKOFF
+
+    async with sql(gw_database) as connection:
+        await connection.execute(DEAD)
+        for _ in range(2):
+            await connection.execute("select graphile_worker.add_job('lost')")
+        await connection.execute(CLAIMED)
+        result = await swept_by("async", gw_database, registry)
+        errors = await connection.fetch("select last_error from graphile_worker._private_jobs")
+    assert asked == sorted(asked)
+    assert result.recovered_count == 3
+    assert [row["last_error"] for row in errors] == ["WorkerCrashed"] * 3
 
 
 async def swept_by(

@@ -148,13 +148,12 @@ def look(sweep: Sweep) -> Operation[SweepResult]:
 
 
 def begin(sweep: Sweep, *, with_jobs: bool) -> Operation[Found]:
-    """Find the dead; in the transaction that `finish` ends.
+    """Find the dead, in a transaction that `finish` may end.
 
     Nobody is found while another sweep is under way.
     """
     yield from ask(limit_lock_waits(sweep.schema, _LOCK_WAIT_MILLISECONDS))
-    if not with_jobs:  # otherwise hooks are asked, for as long as they take
-        yield from ask(limit_idle_time(sweep.schema, _IDLE_MILLISECONDS))
+    yield from ask(limit_idle_time(sweep.schema, _IDLE_MILLISECONDS))
     if not (yield from ask(lock_sweep(sweep.schema))):
         return Found([], [])
     dead = yield from ask(sweep.find())
@@ -171,6 +170,13 @@ def finish(sweep: Sweep, found: Found, told: Sequence[ToldJob] | None) -> Operat
     yield from ask(unlock_queues_of(sweep.schema, found.dead))
     yield from ask(forget_workers(sweep.schema, found.dead))
     return Swept(found, recovered)
+
+
+def finish_later(sweep: Sweep, found: Found, told: Sequence[ToldJob] | None) -> Operation[Swept]:
+    """`finish` in another transaction than `begin`: of those who are dead still, by then."""
+    now = yield from begin(sweep, with_jobs=False)
+    still = [worker_id for worker_id in found.dead if worker_id in set(now.dead)]
+    return (yield from finish(sweep, Found(still, found.jobs), told))
 
 
 def report(swept: Swept) -> None:

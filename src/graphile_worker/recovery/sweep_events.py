@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
@@ -17,6 +18,8 @@ from graphile_worker.queries.workers import ToldJob
 from graphile_worker.recovery.sweep import Swept
 
 _REASON: Final = FailureReason.WORKER_CRASHED
+_AT_ONCE: Final = 10
+"""Jobs that handlers are asked about at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,27 @@ class SweepEvents:
         """Whether the jobs have to be known one by one."""
         return self.recovery is not None or self.interrupted is not None
 
-    async def decide(self, sweeper_id: str, jobs: Iterable[Job]) -> list[ToldJob] | None:
-        """What becomes of each job; None: what is usual becomes of all."""
+    def asks_about(self, jobs: Sequence[Job]) -> bool:
+        """Whether somebody has a say in what becomes of these, and so takes his time."""
+        return self.recovery is not None and bool(jobs)
+
+    def as_usual(self, jobs: Iterable[Job]) -> list[ToldJob] | None:
+        """What becomes of each job where nobody is asked; None: of all, whichever they are."""
         if not self.with_jobs:
             return None
-        told: list[ToldJob] = []
-        for job in jobs:
-            answer = await self._ask(sweeper_id, job)
-            if answer.action is not RecoveryAction.SKIP:
-                told.append(ToldJob(job, answer.action.value, answer.run_at, answer.attempts))
-        return told
+        return _told((job, JobRecoveryResult.DEFAULT) for job in jobs)
+
+    async def decide(self, sweeper_id: str, jobs: Sequence[Job]) -> list[ToldJob]:
+        """What becomes of each job; asks about some of them at once, since handlers may be slow."""
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def answer(job: Job) -> JobRecoveryResult:
+            async with places:
+                return await self._ask(sweeper_id, job)
+
+        async with asyncio.TaskGroup() as group:
+            answers = [group.create_task(answer(job)) for job in jobs]
+        return _told(zip(jobs, (one.result() for one in answers), strict=True))
 
     async def tell(self, sweeper_id: str, swept: Swept) -> None:
         """Tell of a sweep that is committed."""
@@ -95,3 +109,11 @@ class SweepEvents:
             slow = self.interrupted(JobInterrupted(job=job, worker_id=sweeper_id, reason=_REASON))
             if slow is not None:
                 await slow
+
+
+def _told(answers: Iterable[tuple[Job, JobRecoveryResult]]) -> list[ToldJob]:
+    return [
+        ToldJob(job, answer.action.value, answer.run_at, answer.attempts)
+        for job, answer in answers
+        if answer.action is not RecoveryAction.SKIP
+    ]
