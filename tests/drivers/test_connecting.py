@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket as sockets
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
+from support.certificates import make_certificate
 from support.relay import Relay
 
 from graphile_worker.database.statement import Statement
@@ -227,21 +227,7 @@ async def test_a_pool_has_at_least_one_connection(url):
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for localhost that nobody signed, with its key in the same file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    path = tmp_path / "localhost.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-keyout", str(path), "-out", str(tmp_path / "cert"), "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost"),
-        ],
-        capture_output=True,
-        check=True,
-    )
-    path.write_text(path.read_text() + (tmp_path / "cert").read_text())
-    return path
+    return make_certificate(tmp_path)
 
 
 async def test_tls_is_checked_as_far_as_sslmode_says(socket, certificate):
@@ -264,6 +250,36 @@ async def test_tls_is_checked_as_far_as_sslmode_says(socket, certificate):
             assert isinstance(error, ConnectionLostError)
             assert "TLS failed" in str(error)
             assert "certificate verify failed" in str(error)
+
+
+@pytest.mark.parametrize("unusable", ["gone", "half written"])
+async def test_a_file_of_tls_that_cannot_be_read_later_is_an_outage(socket, certificate, unusable):
+    """It is being renewed; those that try again do so for a lost connection."""
+    text = certificate.read_text()
+
+    def spoil() -> None:
+        certificate.unlink()
+        if unusable == "half written":
+            certificate.write_text(text[:100])
+
+    async with Relay(socket) as relay:
+        url = f"postgres://postgres@127.0.0.1:{relay.port}/postgres?sslcert={certificate}"
+        database = await connect(url, max_connections=1)
+        spoil()
+        with pytest.raises(ConnectionLostError):
+            await database.dedicated("another")
+        relay.hang_up()
+        with pytest.raises(ConnectionLostError):
+            await database.run(ask("select 1"))
+        with pytest.raises(ConnectionLostError):
+            await database.run(ask("select 1"))
+        if unusable == "gone":
+            with pytest.raises(ConfigurationError, match="sslcert"):
+                await connect(url)
+        certificate.write_text(text)
+        assert await database.run(ask("select 1")) == [(1,)]
+        await (await database.dedicated("another")).aclose()
+        await database.aclose()
 
 
 def test_a_connection_is_refused_in_a_forked_child(url):

@@ -7,10 +7,14 @@ import json
 import os
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
+from support.certificates import make_certificate
+from support.relay import Relay
 from support.running import running, sql, until
 
 from graphile_worker import WorkerContext, WorkerOptions, WorkerRecoveryConfig, task
@@ -205,6 +209,47 @@ async def test_a_lost_heartbeat_connection_is_opened_again(
 
         await until(moved_on)
         assert before["id"] == worker.worker_id
+
+
+async def test_a_worker_lives_through_the_renewal_of_its_certificate(
+    gw_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For a moment its file is not there, and just then the connections are lost."""
+    done = asyncio.Event()
+
+    @task(payload=None)
+    async def quick() -> None:
+        done.set()
+
+    certificate = make_certificate(tmp_path)
+    aside = tmp_path / "aside"
+    parts = urlsplit(gw_database)
+    query = parse_qs(parts.query)
+    socket = Path(query["host"][0], f".s.PGSQL.{query['port'][0]}")
+    options = {"heartbeat_interval": 0.02, "sweep_interval": 0.02, "sweep_threshold": 60}
+    async with Relay(socket) as relay, sql(gw_database) as connection:
+        url = f"postgresql://postgres@127.0.0.1:{relay.port}{parts.path}?sslcert={certificate}"
+        async with running(url, tasks=[quick], **options) as worker:
+            await until(lambda: rows(connection))
+            certificate.rename(aside)
+            relay.hang_up()
+
+            async def complained() -> bool:
+                complaints = ("no heartbeat, trying again", "could not look for dead workers")
+                return all(complaint in caplog.text for complaint in complaints)
+
+            await until(complained)
+            aside.rename(certificate)
+            [before] = await rows(connection)
+
+            async def moved_on() -> bool:
+                [row] = await rows(connection)
+                return row["last_heartbeat_at"] > before["last_heartbeat_at"]
+
+            await until(moved_on)
+            await connection.execute("select graphile_worker.add_job('quick')")
+            await asyncio.wait_for(done.wait(), 15)
+            assert before["id"] == worker.worker_id
 
 
 async def test_a_swept_worker_becomes_another_and_cuts_its_handlers_off(

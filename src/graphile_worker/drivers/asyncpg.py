@@ -58,9 +58,10 @@ class AsyncpgDatabase:
     @classmethod
     async def open(cls, opener: Opener, max_connections: int) -> AsyncpgDatabase:
         """Make the pool and its first connection, so that what is wrong is known at once."""
+        open_one = opener.open
 
         async def connect(*_args: Any, **_kwargs: Any) -> Raw:
-            return await opener.open()
+            return await open_one()
 
         pool: Pool = await asyncpg.create_pool(
             min_size=0,
@@ -75,6 +76,7 @@ class AsyncpgDatabase:
         except BaseException:
             pool.terminate()
             raise
+        open_one = opener.reopen
         return database
 
     async def run(self, statement: Statement[T]) -> T:
@@ -122,7 +124,7 @@ class AsyncpgDatabase:
             )
         if self._process != os.getpid():
             raise forked(self._process)
-        opened = await self._opener.open(name, settings=settings or {})
+        opened = await self._opener.reopen(name, settings=settings or {})
         return AsyncpgConnection(opened, preamble=self._preamble)
 
     async def aclose(self) -> None:

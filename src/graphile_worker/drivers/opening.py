@@ -30,7 +30,7 @@ from graphile_worker.drivers.source import Source
 from graphile_worker.drivers.sqlstate import CANNOT_CONNECT_NOW
 from graphile_worker.drivers.target import Endpoint, Target
 from graphile_worker.drivers.tcp import apply_keepalive
-from graphile_worker.errors import ConfigurationError
+from graphile_worker.errors import ConfigurationError, ConnectionLostError
 
 Raw: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -80,9 +80,26 @@ class Opener:
         startup = to.startup(name, settings)
         return await to.open(without_meaning(startup) if meaning_of_the_role else startup)
 
+    async def reopen(
+        self,
+        name: str | None = None,
+        *,
+        settings: Mapping[str, str] = _NO_SETTINGS,
+        meaning_of_the_role: bool = False,
+    ) -> Raw:
+        """`open`, for those who were connected before, and try again when a connection is lost.
+
+        A TLS file that was good then and cannot be used now is about to be renewed, so that is an
+        outage, too: ConnectionLostError.
+        """
+        try:
+            return await self.open(name, settings=settings, meaning_of_the_role=meaning_of_the_role)
+        except ConfigurationError as error:
+            raise ConnectionLostError(f"cannot connect to PostgreSQL now: {error}") from error
+
     async def settings_of_the_role(self) -> Sequence[str]:
         """What `settings.lent` takes, asked of a session in which we did not set it."""
-        raw = await self.open(meaning_of_the_role=True)
+        raw = await self.reopen(meaning_of_the_role=True)
         try:
             return [str(value) for value in await raw.fetchrow(SHOW_OF_THE_ROLE) or ()]
         except DRIVER_ERRORS as error:

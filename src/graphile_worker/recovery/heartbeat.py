@@ -153,9 +153,14 @@ class Heartbeat:
             await asyncio.sleep(pause)
             try:
                 alive = await self._connection.run(heartbeat(self._schema, self._identity.id))
-            except DatabaseError as error:
+            except Exception as error:
                 pause = next(delays)
-                logger.warning("no heartbeat, trying again in %.1f s: %s", pause, error)
+                logger.warning(
+                    "no heartbeat, trying again in %.1f s: %s",
+                    pause,
+                    error,
+                    exc_info=None if isinstance(error, DatabaseError) else error,
+                )
                 continue
             delays, pause = backoff.delays(), self._interval
             if alive is None:
