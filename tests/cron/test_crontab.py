@@ -116,6 +116,45 @@ def test_a_payload_of_ones_own_does_not_hide_the_time():
     assert entry.payload, "nobody can change it"
 
 
+@pytest.mark.parametrize(
+    ("payload", "kept"),
+    [
+        ('{"a": 1}\n', '{"a":1}'),
+        ("{ }", "{}"),
+        ('{\n "a": [1, 2.5], "b": "é"\n}', '{"a":[1,2.5],"b":"é"}'),
+        (r'{"\u005fcron": 1}', '{"_cron":1}'),
+    ],
+)
+def test_a_payload_is_kept_as_it_is_stored(payload: str, kept: str):
+    at = datetime(2021, 1, 1, 4, tzinfo=UTC)
+    entry = Crontab(expression=EIGHT, task="t", payload_json=payload)
+    assert entry.payload_json == kept
+    assert parse_crontab(str(entry)) == [entry]
+    pairs = json.loads(entry.payload_at(at, backfilled=False), object_pairs_hook=list)
+    assert [key for key, _ in pairs].count("_cron") == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "says"),
+    [
+        ("[1]", "payload_json must be JSON text of an object, got '[1]'"),
+        ("null", "payload_json must be JSON text of an object, got 'null'"),
+        ({"a": 1}, "payload_json must be JSON text of an object, got {'a': 1}"),
+        (b"{}", "payload_json must be JSON text of an object, got b'{}'"),
+        ("{", "payload_json: "),
+        ("", "payload_json: "),
+        ("{a: 1}", "payload_json: "),
+        (r'{"a": "\u0000"}', "payload_json: "),
+        ('{"a": 1e999}', "payload_json: "),
+    ],
+)
+def test_a_payload_that_the_database_would_refuse_is_refused(payload: object, says: str):
+    """It would be refused with the jobs of all other entries, every minute."""
+    with pytest.raises(CrontabError) as caught:
+        Crontab(expression=EIGHT, task="t", payload_json=payload)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(says)
+
+
 def test_runs_are_told_in_utc():
     [entry] = parse_crontab("0 8 * * * t ?tz=Europe/Paris")
     start = datetime(2026, 3, 28, 9, tzinfo=ZoneInfo("Europe/Paris"))

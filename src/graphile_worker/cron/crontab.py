@@ -14,7 +14,7 @@ from graphile_worker.cron.expression import Expression
 from graphile_worker.cron.fill import CrontabFill
 from graphile_worker.cron.runs import MINUTE, first_run
 from graphile_worker.cron.zones import UTC_NAME, zone_of
-from graphile_worker.errors import CrontabError
+from graphile_worker.errors import CrontabError, PayloadError
 from graphile_worker.payloads.codec import from_json, to_json
 from graphile_worker.payloads.reserved_keys import CRON
 
@@ -53,7 +53,7 @@ class Crontab:
     flags: tuple[str, ...] = ()
     timezone: str = UTC_NAME
     payload_json: str | None = None
-    """JSON text of an object."""
+    """JSON text of an object; kept without spaces and line breaks."""
 
     def __post_init__(self) -> None:
         for name in OPTION_NAMES:
@@ -65,6 +65,8 @@ class Crontab:
             object.__setattr__(self, "id", None)
         if self.job_key is not None and self.job_key_mode is None:
             object.__setattr__(self, "job_key_mode", CronJobKeyMode.REPLACE)
+        if self.payload_json is not None:
+            object.__setattr__(self, "payload_json", _object_text(self.payload_json))
 
     def __str__(self) -> str:
         said = "&".join(f"{name}={quote(text, safe=':/,')}" for name, text in self._said())
@@ -130,6 +132,21 @@ class Crontab:
 def ts(run: datetime) -> str:
     """A run as `_cron.ts` has it in the payload of its job."""
     return run.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _object_text(given: object) -> str:
+    """JSON text of an object, in the one form in which keys can be added to it.
+
+    What PostgreSQL would refuse would be refused with the jobs of all other entries of the minute.
+    """
+    try:
+        value = from_json(given) if isinstance(given, str) else None
+        text = to_json(value)
+    except PayloadError as error:
+        raise CrontabError(f"payload_json: {error}") from None
+    if not isinstance(value, dict):
+        raise CrontabError(f"payload_json must be JSON text of an object, got {given!r:.60}")
+    return text
 
 
 def _without_cron(text: str) -> str:
