@@ -28,6 +28,8 @@ from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
 from graphile_worker.hooks.reasons import FailureReason
 from graphile_worker.hooks.registry import InterceptRecovery
+from graphile_worker.queries.claim_jobs import Look, claim_jobs
+from graphile_worker.queries.task_ids import register_tasks
 from graphile_worker.recovery.identity import new_worker_id
 from graphile_worker.recovery.sweep import Sweep
 from graphile_worker.recovery.sweep_events import SweepEvents
@@ -282,6 +284,29 @@ async def test_a_job_that_was_superseded_does_not_run_once_more(stage: Stage) ->
     await stage.sweep()
     row = await stage.job(job_id)
     assert (row["locked_by"], row["attempts"], row["is_available"]) == (None, 25, False)
+
+
+async def test_a_machine_whose_clock_is_late_does_not_lose_a_last_attempt(stage: Stage) -> None:
+    """With use_local_time `locked_at` may be before the job was even added."""
+    await stage.worker("dead", 301)
+    job_id = await stage.connection.fetchval(
+        "select id from graphile_worker.add_job("
+        "'t', max_attempts => 1, run_at => now() - interval '5 s')"
+    )
+    [task_id] = await stage.database.run(register_tasks(SCHEMA, ["t"]))
+    claim = claim_jobs(
+        SCHEMA,
+        worker_id="dead",
+        task_ids=[task_id],
+        forbidden_flags=None,
+        now=datetime.now(UTC) - timedelta(seconds=2),
+        limit=1,
+        look=Look.HEADS,
+    )
+    assert [job.id for job in await stage.database.run(claim)] == [job_id]
+    assert (await stage.sweep()).recovered_count == 1
+    row = await stage.job(job_id)
+    assert (row["attempts"], row["is_available"]) == (0, True)
 
 
 async def test_the_last_attempt_is_given_back_too(stage: Stage) -> None:

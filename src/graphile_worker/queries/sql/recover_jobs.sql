@@ -5,7 +5,8 @@
 -- The number of deaths in a row stands in last_error; any other outcome overwrites it. After $3 of
 -- them the attempt counts. An attempt is not given back to a job that was superseded while it ran (a
 -- newer job took its key: attempts at the maximum, no key, changed since the claim), which would
--- otherwise run once more. A row that somebody has locked is left for the next sweep.
+-- otherwise run once more. With use_local_time the claim may seem to be older than the job, which says
+-- nothing. A row that somebody has locked is left for the next sweep.
 with told as (
   select *
   from unnest(
@@ -23,7 +24,11 @@ with told as (
       then substring(j.last_error from '\((\d+) times')::integer + 1
       else 1
     end as times,
-    j.attempts = j.max_attempts and j.key is null and j.updated_at > j.locked_at as superseded
+    (
+      j.attempts = j.max_attempts
+      and j.key is null
+      and j.updated_at > greatest(j.locked_at, j.created_at)
+    ) as superseded
   from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   left join told on told.id = j.id and told.locked_at = j.locked_at
   where j.locked_by = any ($1::text[]) and ($5::bigint[] is null or told.id is not null)
