@@ -186,6 +186,27 @@ async def test_owners_that_never_registered_are_left_alone_unless_asked_for(stag
     assert await stage.locked_queues() == 0
 
 
+@pytest.mark.parametrize("hooked", [True, False])
+async def test_of_an_owner_that_never_registered_only_old_locks_are_taken(
+    stage: Stage, hooked: bool
+) -> None:
+    """What it has claimed just now says that it is alive, with a job that is long."""
+    ages = {"old": 1000.0, "older": 2000.0, "young": 10.0, "newest": 0.0}
+    jobs = {
+        name: await stage.held_job("pool-of-node", for_seconds=age, queue=name)
+        for name, age in ages.items()
+    }
+    asked: list[int] = []
+    hooks = asking(lambda event: asked.append(event.job.id)) if hooked else None
+    result = await stage.sweep(recover_orphans=True, hooks=hooks)
+    assert result == SweepResult(worker_ids=["pool-of-node"], recovered_count=2)
+    owners = {name: (await stage.job(job))["locked_by"] for name, job in jobs.items()}
+    kept = "pool-of-node"
+    assert owners == {"old": None, "older": None, "young": kept, "newest": kept}
+    assert await stage.locked_queues() == 2
+    assert asked == ([jobs["old"], jobs["older"]] if hooked else [])
+
+
 async def test_a_sweep_by_hand_takes_orphans_too(stage: Stage) -> None:
     await stage.held_job("pool-of-node", for_seconds=20)
     utils = WorkerUtils(stage.database)

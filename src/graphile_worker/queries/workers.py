@@ -97,15 +97,19 @@ def find_dead_workers(
     return Statement("find_dead_workers", load("find_dead_workers", schema), args, _ids)
 
 
-def locked_jobs_of(schema: Schema, worker_ids: list[str]) -> Statement[list[Job]]:
-    """The jobs that these workers hold."""
-    return Statement("locked_jobs_of", load("locked_jobs_of", schema), (worker_ids,), jobs_of)
+def locked_jobs_of(
+    schema: Schema, worker_ids: list[str], *, threshold: float
+) -> Statement[list[Job]]:
+    """The jobs of dead workers that `recover_jobs` would free."""
+    args = (worker_ids, threshold)
+    return Statement("locked_jobs_of", load("locked_jobs_of", schema), args, jobs_of)
 
 
 def recover_jobs(
     schema: Schema,
     worker_ids: list[str],
     *,
+    threshold: float,
     delay: float,
     max_refunds: int,
     failed: str,
@@ -116,6 +120,7 @@ def recover_jobs(
     Args:
         schema: where the tables are.
         worker_ids: the dead workers.
+        threshold: seconds that a lock has to be old, where its owner is not registered.
         delay: seconds until the jobs may run again.
         max_refunds: deaths in a row that cost a job nothing.
         failed: the `last_error` of those told to fail.
@@ -132,13 +137,15 @@ def recover_jobs(
         None if told is None else [one.run_at for one in told],
         None if told is None else [one.attempts for one in told],
         failed,
+        threshold,
     )
     return Statement("recover_jobs", load("recover_jobs", schema), args, _recovered)
 
 
-def unlock_queues_of(schema: Schema, worker_ids: list[str]) -> Statement[None]:
-    """Free the queues of dead workers."""
-    return Statement("unlock_queues_of", load("unlock_queues_of", schema), (worker_ids,), nothing)
+def unlock_queues_of(schema: Schema, worker_ids: list[str], *, threshold: float) -> Statement[None]:
+    """Free the queues of dead workers; `threshold` as for `recover_jobs`."""
+    args = (worker_ids, threshold)
+    return Statement("unlock_queues_of", load("unlock_queues_of", schema), args, nothing)
 
 
 def forget_workers(schema: Schema, worker_ids: list[str]) -> Statement[None]:

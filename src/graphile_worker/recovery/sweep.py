@@ -88,6 +88,7 @@ class Sweep:
         return recover_jobs(
             self.schema,
             dead,
+            threshold=self.config.threshold_seconds,
             delay=duration("recovery_delay", self.config.recovery_delay).total_seconds(),
             max_refunds=self.config.max_refunds,
             failed=FailureReason.WORKER_CRASHED.value,
@@ -159,7 +160,8 @@ def begin(sweep: Sweep, *, with_jobs: bool) -> Operation[Found]:
     dead = yield from ask(sweep.find())
     if not dead or not with_jobs:
         return Found(dead, [])
-    return Found(dead, (yield from ask(locked_jobs_of(sweep.schema, dead))))
+    threshold = sweep.config.threshold_seconds
+    return Found(dead, (yield from ask(locked_jobs_of(sweep.schema, dead, threshold=threshold))))
 
 
 def finish(sweep: Sweep, found: Found, told: Sequence[ToldJob] | None) -> Operation[Swept]:
@@ -167,7 +169,8 @@ def finish(sweep: Sweep, found: Found, told: Sequence[ToldJob] | None) -> Operat
     if not found.dead:
         return Swept(found, [])
     recovered = yield from ask(sweep.recover(found.dead, told))
-    yield from ask(unlock_queues_of(sweep.schema, found.dead))
+    threshold = sweep.config.threshold_seconds
+    yield from ask(unlock_queues_of(sweep.schema, found.dead, threshold=threshold))
     yield from ask(forget_workers(sweep.schema, found.dead))
     return Swept(found, recovered)
 

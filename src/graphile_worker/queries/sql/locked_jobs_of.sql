@@ -1,4 +1,4 @@
--- The jobs that these workers hold, by id.
+-- The jobs of dead workers ($1) that recover_jobs would free, by id; $2 is its $11.
 select
   j.id, coalesce(t.identifier, ''), q.queue_name, j.payload::text,
   j.priority,
@@ -10,4 +10,10 @@ from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
 left join :GRAPHILE_WORKER_SCHEMA._private_tasks as t on t.id = j.task_id
 left join :GRAPHILE_WORKER_SCHEMA._private_job_queues as q on q.id = j.job_queue_id
 where j.locked_by = any ($1::text[])
+  and (
+    j.locked_at < now() - $2::double precision * interval '1 second'
+    or exists (
+      select 1 from :GRAPHILE_WORKER_SCHEMA._private_workers as w where w.id = j.locked_by
+    )
+  )
 order by j.id

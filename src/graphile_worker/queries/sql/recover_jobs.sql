@@ -6,7 +6,8 @@
 -- them the attempt counts. An attempt is not given back to a job that was superseded while it ran (a
 -- newer job took its key: attempts at the maximum, no key, changed since the claim), which would
 -- otherwise run once more. With use_local_time the claim may seem to be older than the job, which says
--- nothing. A row that somebody has locked is left for the next sweep.
+-- nothing. Of owners that are not registered only locks older than $11 seconds are taken: a younger one
+-- says that its owner may be alive. A row that somebody has locked is left for the next sweep.
 with told as (
   select *
   from unnest(
@@ -31,7 +32,14 @@ with told as (
     ) as superseded
   from :GRAPHILE_WORKER_SCHEMA._private_jobs as j
   left join told on told.id = j.id and told.locked_at = j.locked_at
-  where j.locked_by = any ($1::text[]) and ($5::bigint[] is null or told.id is not null)
+  where j.locked_by = any ($1::text[])
+    and ($5::bigint[] is null or told.id is not null)
+    and (
+      j.locked_at < now() - $11::double precision * interval '1 second'
+      or exists (
+        select 1 from :GRAPHILE_WORKER_SCHEMA._private_workers as w where w.id = j.locked_by
+      )
+    )
   for update of j skip locked
 )
 update :GRAPHILE_WORKER_SCHEMA._private_jobs as j
