@@ -85,7 +85,8 @@ def conditions(results: Results, labels: Mapping[str, str]) -> Table:
         for name, label in labels.items()
         if name in results.runs
     ]
-    return Table("Other tables, 24 slots unless named: median (lowest…highest round)", ("", "jobs/s"), rows)
+    title = "Other tables, 24 slots unless named: median (lowest…highest round)"
+    return Table(title, ("", "jobs/s"), rows)
 
 
 def latency(results: Results, labels: Mapping[str, str]) -> Table:
