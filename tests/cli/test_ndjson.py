@@ -71,7 +71,7 @@ def test_with_a_task_a_line_is_its_payload():
         ),
         (b'{"identifier": "t", "flags": "x"}', "flags must be a list of strings, got 'x'"),
         (b'{"identifier": "t", "flags": {"x": false}}', "flags must be a list of strings"),
-        (b'{"identifier": "t", "flags": [1]}', "flags must be a string, got 1"),
+        (b'{"identifier": "t", "flags": [1]}', "flags must be strings, got 1"),
         (b'{"identifier": "t", "payload": "\\u0000"}', "NUL|u0000"),
     ],
 )

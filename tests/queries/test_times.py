@@ -138,8 +138,8 @@ async def test_a_time_that_python_cannot_hold_hides_nothing(
     frame = await database.run(watch_frame(SCHEMA))
     assert frame.oldest_seconds == frame.tasks[0].oldest_seconds
     assert frame.oldest_seconds > 2000 * 365 * 86400
-    await sql.execute(f"update {JOBS} set locked_at = now(), locked_by = 'w'")
-    held = await database.run(locked_jobs_of(SCHEMA, ["w"]))
+    await sql.execute(f"update {JOBS} set locked_at = now() - interval '1 h', locked_by = 'w'")
+    held = await database.run(locked_jobs_of(SCHEMA, ["w"], threshold=60.0))
     assert [job.run_at for job in held] == [first, first, last, last]
     await sql.execute(f"delete from {JOBS}")
     assert (await database.run(admin_samples.pulse(SCHEMA))).oldest_run_at is None

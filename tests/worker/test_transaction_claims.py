@@ -173,6 +173,62 @@ async def test_a_job_that_takes_long_is_locked_in_the_usual_way(
     assert sorted(quick) == [1, 2, 3]
 
 
+async def test_a_look_for_lost_claims_leaves_a_job_that_runs_after_its_transaction(
+    gw_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction_claimer, "OLDEST", 0.05)
+    started, may_end, long_may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @task(payload=None)
+    async def long() -> None:
+        await long_may_end.wait()
+
+    @task(payload=None)
+    async def other() -> None:
+        started.set()
+        await may_end.wait()
+
+    async with (
+        sql(gw_database) as connection,
+        running(gw_database, tasks=[long, other], **MODE) as worker,
+    ):
+
+        async def locked(task: str) -> bool:
+            return await connection.fetchval(
+                "select exists (select from graphile_worker.jobs "
+                "where task_identifier = $1 and locked_by is not null)",
+                task,
+            )
+
+        await connection.execute("select graphile_worker.add_job('long')")
+        await until(lambda: locked("long"))
+        monkeypatch.setattr(transaction_claimer, "OLDEST", 3600.0)
+        await connection.execute("select graphile_worker.add_job('other')")
+        await asyncio.wait_for(started.wait(), 15)
+        # As if a claim of this worker had not been answered.
+        await connection.execute("select graphile_worker.add_job('unheard')")
+        await connection.execute(
+            "update graphile_worker._private_jobs as j set locked_by = $1, locked_at = now() "
+            "from graphile_worker._private_tasks as t "
+            "where t.id = j.task_id and t.identifier = 'unheard'",
+            worker.worker_id,
+        )
+        # A transaction that is lost is a reason to look for such claims.
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and state = 'idle in transaction'"
+        )
+        may_end.set()
+
+        async def given_back() -> bool:
+            return not await locked("unheard")
+
+        await until(given_back)
+        assert await locked("long")
+        long_may_end.set()
+        await until(lambda: one_left(connection))
+
+
 async def one_left(connection: asyncpg.Connection) -> bool:
     return await jobs_left(connection) == 1
 

@@ -127,10 +127,20 @@ def _stored(rows: Sequence[Row]) -> dict[int, bool]:
 def return_lost_claims(
     schema: Schema, *, worker_id: str, held: Sequence[ClaimedJob]
 ) -> Statement[list[int]]:
-    """Hand back what is locked for this worker besides the jobs it holds; answers with the ids."""
+    """Hand back what is locked for this worker besides the jobs it holds; answers with the ids.
+
+    Args:
+        schema: where the tables are.
+        worker_id: whose locks they are.
+        held: as they are locked; a later lock of the same job was not heard of either.
+    """
     name = "return_lost_claims"
-    queues = [job.queue_id for job in held if job.queue_id is not None]
-    args = (worker_id, [job.id for job in held], queues)
+    args = (
+        worker_id,
+        [job.id for job in held],
+        [job.locked_at for job in held],
+        [job.queue_id for job in held],
+    )
     return Statement(name, load(name, schema), args, _ids)
 
 

@@ -54,7 +54,7 @@ class Sweeper:
             threshold=how.config.threshold_seconds,
             heartbeat_interval=how.config.seconds_between_heartbeats,
         )
-        self._is_waiting = False
+        self._is_waiting = self._has_looked = False
         now = time.monotonic()
         self._reset_at = now + random.uniform(0, _FIRST_RESET)  # noqa: S311 (jitter)
         self._full_look_at = now
@@ -79,7 +79,9 @@ class Sweeper:
         now, started = await self._database.run(server_times(self._how.schema))
         wait = self._sight.seconds_to_wait(now, started)
         if wait and not self._is_waiting:
-            logger.info(
+            # Whoever starts a worker on a new server has nobody to recover yet.
+            logger.log(
+                logging.INFO if self._has_looked else logging.DEBUG,
                 "looking for dead workers in %.0f s: the database was out of reach, or has just "
                 "been started, so those who are alive may not have been able to say so",
                 wait,
@@ -88,6 +90,7 @@ class Sweeper:
         return wait
 
     async def _look(self) -> None:
+        self._has_looked = True
         now = time.monotonic()
         full = now >= self._full_look_at
         how = replace(self._how, sweeper_id=self._identity.id, look_for_unregistered=full)

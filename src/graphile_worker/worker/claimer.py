@@ -77,9 +77,9 @@ class Claimer:
         """Held while a claim is under way; who takes it keeps claims from being sent."""
 
     @staticmethod
-    def is_ours(_job: ClaimedJob) -> bool:
-        """Whether a job that runs is locked for us, as far as we know: each is."""
-        return True
+    def locked_as(job: ClaimedJob) -> ClaimedJob | None:
+        """How a job that runs is locked for us, as far as we know: as it was claimed."""
+        return job
 
     @staticmethod
     def as_taken(jobs: list[ClaimedJob]) -> list[ClaimedJob]:

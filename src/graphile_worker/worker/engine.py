@@ -208,7 +208,7 @@ class Engine:
     def _held(self) -> list[ClaimedJob]:
         """All jobs that are ours: running, waiting, or with an outcome that is not stored yet."""
         waiting = [] if self.local_queue is None else self.local_queue.waiting
-        started = filter(self.claimer.is_ours, self.slots.running)
+        started = filter(None, map(self.claimer.locked_as, self.slots.running))
         return [*started, *waiting, *self.releaser.unreleased]
 
     def _room(self) -> int:

@@ -93,10 +93,9 @@ class TransactionClaimer:
         self.turn = asyncio.Lock()
         """Held while jobs are being locked; who takes it keeps that from happening."""
 
-    def is_ours(self, job: ClaimedJob) -> bool:
-        """Whether the row of a running job is locked for us, in one way or the other."""
-        batch = self._batches.get(id(job))
-        return batch is None or batch.state is not State.LOST
+    def locked_as(self, job: ClaimedJob) -> ClaimedJob | None:
+        """How a running job is locked for us in the table; None: not there, or not at all."""
+        return self._locked.get(id(job))
 
     def as_taken(self, jobs: list[ClaimedJob]) -> list[ClaimedJob]:
         """The jobs that `take` was given, by what `release` was given; to be asked once."""
