@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from graphile_worker.embedded import account as accounts
 from graphile_worker.embedded import reaper
 from graphile_worker.embedded.account import Account, server_account
+from graphile_worker.embedded.throwaway import throwaway_folder
 from graphile_worker.errors import ConfigurationError
 
 DEFAULT = Path(".graphile-worker", "pg")
@@ -102,8 +103,12 @@ def find_place(asked: Asked) -> Place:
     if asked.folder is None:
         account = server_account()
         sockets = _short_folder(account)
-        _remove_abandoned(sockets)
-        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=sockets))
+        parent = throwaway_folder()
+        if account and not account.can_reach(parent):
+            parent = sockets
+        for each in {parent, sockets}:
+            _remove_abandoned(each)
+        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=parent))
         if account:
             folder.chmod(0o711)
     else:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from graphile_worker.database.schema import Schema
 from graphile_worker.drivers.connect import connect
 from graphile_worker.embedded.server import EmbeddedPostgres
+from graphile_worker.embedded.throwaway import IN_MEMORY, throwaway_folder
 from graphile_worker.migrations.runner import migrate
 
 VARIABLE: Final = "GRAPHILE_WORKER_TEST_DATABASE_URL"
@@ -114,10 +115,17 @@ def open_server(
             with ThreadPoolExecutor(1) as executor:
                 executor.submit(asyncio.run, server.drop_templates()).result()
         return
-    shared = Path(tempfile.gettempdir(), f"{_PREFIX}{run}").absolute()
-    where = f"embedded://{quote(str(shared))}?temporary" if run else "embedded:?temporary"
-    with EmbeddedPostgres.start(where) as embedded:
+    where = f"embedded://{quote(str(_shared_folder(run)))}?temporary" if run else None
+    with EmbeddedPostgres.start(where or "embedded:?temporary") as embedded:
         yield DatabaseServer(embedded.url, embedded)
+
+
+def _shared_folder(run: str) -> Path:
+    """The same for all processes of a run, also when memory became short since the first."""
+    name = f"{_PREFIX}{run}"
+    folders = [Path(parent, name).absolute() for parent in (IN_MEMORY, tempfile.gettempdir())]
+    made = [folder for folder in folders if folder.exists()]
+    return made[0] if made else Path(throwaway_folder(), name).absolute()
 
 
 def database_url(url: str, name: str) -> str:

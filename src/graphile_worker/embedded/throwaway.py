@@ -1,0 +1,48 @@
+"""Where data that is thrown away is written quickest."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 (mkdtemp makes private folders in it)
+"""A file system in memory, on Linux."""
+_ROOM: Final = 4 * 1024**3
+"""Bytes that it must have to spare; a container often has 64 MB there."""
+_NAMES: Final = ("TMPDIR", "TEMP", "TMP")
+
+
+def throwaway_folder(
+    environ: Mapping[str, str] = os.environ, memory: Path = IN_MEMORY, room: int = _ROOM
+) -> Path:
+    """The folder to make such data in: in memory, unless that is short or another one is asked for.
+
+    A database is some 300 files, and to make a file can take half a millisecond on a disk: a copy
+    of a database took 140 ms there, and 11 ms in memory.
+
+    Args:
+        environ: with `TMPDIR` or the like, files go there, as everywhere.
+        memory: the file system in memory.
+        room: bytes that must be free, of it and of the machine's memory.
+    """
+    usual = Path(tempfile.gettempdir())
+    if any(environ.get(name) for name in _NAMES):
+        return usual
+    try:
+        state = os.statvfs(memory)
+        free = min(state.f_bavail * state.f_frsize, _available_memory())
+    except (OSError, ValueError):
+        return usual
+    return memory if free >= room and os.access(memory, os.W_OK | os.X_OK) else usual
+
+
+def _available_memory() -> int:
+    """Bytes that could be used without swapping."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) * 1024
+    return 0
