@@ -12,7 +12,7 @@ import pytest
 
 from graphile_worker import Job, JobComplete, JobFetch, JobStart
 from graphile_worker.hooks.quick_events import job_complete, job_fetch, job_start
-from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.claimed_job import QUEUED, ClaimedJob
 from graphile_worker.jobs.job import JobState
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -33,7 +33,7 @@ CLAIMED = ClaimedJob(
     flags='{"flag": true}',
     created_at=(NOW - timedelta(hours=2)).timestamp(),
     updated_at=(NOW - timedelta(hours=3)).timestamp(),
-    queued=2,
+    queued=QUEUED,
 )
 JOB = Job(
     id=1,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.hot_path import as_workers_have_it
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.jobs.claimed_job import NO_QUEUED, QUEUED, QUEUED_FAR, ClaimedJob
+from graphile_worker.jobs.claimed_job import NO_QUEUED, NONE_FREE, QUEUED, ClaimedJob
+from graphile_worker.jobs.claimed_job import QUEUED_FAR as FAR
 from graphile_worker.queries.claim_jobs import FRONT, LOOK_AHEAD, Look, Place, claim_jobs
 from graphile_worker.queries.release_jobs import release_completed
 from graphile_worker.worker.looks import Looks
@@ -77,10 +78,12 @@ async def claim(
         ([None] * 3, [], NO_QUEUED),
         ([None, None, 1], [], QUEUED),
         ([None] * (SEEN - 1) + [1], [], QUEUED),
-        ([None] * SEEN + [1], [], QUEUED_FAR),
-        ([1, 2, None, None], [1, 2], QUEUED_FAR),
+        ([None] * SEEN + [1], [], FAR),
+        ([1, 2, None, None], [1, 2], FAR),
         ([1, 1, 2, None, None], [1], QUEUED),
-        ([1] * SEEN + [None, None], [1], QUEUED_FAR),
+        ([1] * SEEN + [None, None], [1], NONE_FREE),
+        ([1] * SEEN + [2, 3, 3, None, None], [1, 2, 3], NONE_FREE),
+        ([1] * SEEN + list(range(2, 2 * LIMIT + 300)) + [None, None], range(2 * LIMIT + 300), FAR),
         ([1] * SEEN + [None, None, 2], [1], QUEUED),  # found on the way round
     ],
 )

@@ -11,10 +11,12 @@ from graphile_worker.jobs.stored import flags_of, moment, payload_of
 
 NO_QUEUED: Final = 0
 """No job is in a named queue."""
-QUEUED_FAR: Final = 1
-"""There are such jobs, but none of a free queue among the first that are due."""
-QUEUED: Final = 2
-"""There may be such jobs among the first."""
+NONE_FREE: Final = 1
+"""Jobs are, but none in a queue that is free."""
+QUEUED_FAR: Final = 2
+"""None of a free queue is among the first jobs that are due."""
+QUEUED: Final = 3
+"""There may be some among the first."""
 
 
 class ClaimedJob(NamedTuple):
@@ -45,7 +47,7 @@ class ClaimedJob(NamedTuple):
     created_at: float
     updated_at: float
     queued: int
-    """What its claim saw of jobs in named queues: `NO_QUEUED`, `QUEUED_FAR` or `QUEUED`."""
+    """What its claim saw of jobs in named queues: `NO_QUEUED` to `QUEUED`."""
 
     def job(self, task_identifier: str, worker_id: str) -> Job:
         """The public view of it, for handlers and hooks that ask."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import Final
 
 from graphile_worker.jobs.claimed_job import NO_QUEUED, QUEUED, QUEUED_FAR, ClaimedJob
@@ -19,26 +20,25 @@ _SHARE: Final = 20
 class Looks:
     """Mostly from where the last claim ended on, and often enough from the front or everywhere.
 
-    While jobs are in queues, only as many are claimed without a look at these as the last look
-    everywhere has seen to be in none, so that the order is the same.
+    While jobs of free queues may come, only as many are claimed without a look at these as the last
+    look everywhere has seen to be in none, so that the order is the same.
     """
 
     def __init__(self) -> None:
-        self._plain_until = 0.0
-        self._plain_jobs = 0
         self._is_known = False
-        self._queued = QUEUED
+        self._seen = QUEUED
+        """What the last look everywhere saw of queues; a plain claim only sees that there are."""
+        self._plain_jobs = 0.0
+        self._plain_until = 0.0
         self._reached = FRONT
 
     def next(self, limit: int) -> Place | None:
         """From where on a claim of `limit` jobs looks for those of no queue; None: everywhere."""
         if not self._is_known:
             return None
-        if time.monotonic() < self._plain_until and (
-            limit <= self._plain_jobs or self._queued == NO_QUEUED
-        ):
+        if limit <= self._plain_jobs and time.monotonic() < self._plain_until:
             return self._reached
-        return FRONT if self._queued == NO_QUEUED else None
+        return FRONT if self._seen == NO_QUEUED else None
 
     def claimed(self, jobs: list[ClaimedJob], start: Place | None, took: float, limit: int) -> None:
         """A claim was answered.
@@ -51,14 +51,16 @@ class Looks:
         """
         self._is_known = len(jobs) == limit
         self._plain_jobs -= limit
-        if jobs:
-            self._queued = jobs[0].queued
+        if start is None and jobs:
+            self._seen = jobs[0].queued
+        elif jobs and self._seen == NO_QUEUED and jobs[0].queued != NO_QUEUED:
+            self._seen, self._plain_jobs = QUEUED, 0.0
         if not self._is_known:
             return
         self._reached = place_after(jobs)
         if start is None or start == FRONT:
-            self._plain_until = time.monotonic() + self._pause(took)
-            self._plain_jobs = limit + LOOK_AHEAD
+            self._plain_jobs = _plain_jobs(self._seen, limit)
+            self._plain_until = time.monotonic() + _pause(took)
 
     def idle(self, *, is_called: bool) -> None:
         """There was nothing to do, and now there may be; or nobody called, and it is time to look.
@@ -66,20 +68,25 @@ class Looks:
         What calls is most likely a job of no queue, which a plain claim finds sooner; where it
         finds nothing, a look everywhere follows.
         """
-        self._is_known = is_called and self._queued == NO_QUEUED
-        self._plain_until = 0.0
+        self._is_known = is_called and self._seen == NO_QUEUED
+        self._plain_jobs = 0.0
 
     def queue_freed(self) -> None:
         """A queue is free that the last look everywhere passed by."""
-        self._plain_jobs = 0
+        self._plain_jobs = 0.0
 
-    def _pause(self, took: float) -> float:
-        """How long claims go on from where the last one ended: so long waits what is more urgent.
 
-        A tenth of a second; but where a claim from the front takes long, as while an old
-        transaction keeps the index full of jobs that are gone, those take a twentieth of the time
-        at most.
-        """
-        if self._queued == NO_QUEUED:
-            return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)
-        return _PLAIN_FOR if self._queued == QUEUED_FAR else 0.0
+def _plain_jobs(seen: int, limit: int) -> float:
+    """How many jobs the claims may take that follow one of `limit` jobs."""
+    if seen == QUEUED:
+        return 0.0
+    return limit + LOOK_AHEAD if seen == QUEUED_FAR else inf
+
+
+def _pause(took: float) -> float:
+    """How long claims go on from where the last one ended: so long waits what is more urgent.
+
+    A tenth of a second; but where a claim from the front takes long, as while an old transaction
+    keeps the index full of jobs that are gone, those take a twentieth of the time at most.
+    """
+    return min(max(_PLAIN_FOR, _SHARE * took), _PLAIN_AT_MOST)
