@@ -46,4 +46,17 @@ class Unfinished:
 RETURNED: Final = Unfinished(Verdict.UNTOUCHED, None)
 """The job was claimed, and never ran; its row is as if it had not been claimed."""
 
+HANDED_BACK: Final = Unfinished(Verdict.REFUNDED, None, 0.0)
+"""The run counts for nothing, and the job may run again at once."""
+
+
+def interrupted(delay: float) -> Unfinished:
+    """The outcome of a job that the worker's shutdown cut off.
+
+    Args:
+        delay: seconds until it may run again.
+    """
+    return Unfinished(Verdict.REFUNDED, "Job recovered after worker interruption", delay)
+
+
 Outcome: TypeAlias = Completed | Unfinished

@@ -11,7 +11,7 @@ from typing import Any, Final
 from graphile_worker.errors import DatabaseError, Snooze
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome, Unfinished, Verdict
+from graphile_worker.jobs.outcome import COMPLETED, HANDED_BACK, RETURNED, Outcome, interrupted
 from graphile_worker.local_queue.events import SILENT, LocalQueueEvents
 from graphile_worker.local_queue.options import LocalQueueConfig
 from graphile_worker.local_queue.queue import LocalQueue
@@ -24,7 +24,7 @@ from graphile_worker.worker.claimer import Claimer
 from graphile_worker.worker.job_events import JobEvents
 from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.lost_claims import LostClaims
-from graphile_worker.worker.releaser import FULL_BATCH, Releaser, interrupted
+from graphile_worker.worker.releaser import FULL_BATCH, Releaser
 from graphile_worker.worker.run_job import JobRunner, Run, is_final
 from graphile_worker.worker.settings import LANES, WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
@@ -131,6 +131,7 @@ class Engine:
             on_released=self._released,
             on_queue_freed=self._queue_freed,
             on_claim_lost=self._claim_lost,
+            more_start=lambda: bool(self.local_queue),
             delays=batch_delays,
         )
         self._lost_claims = LostClaims(
@@ -277,11 +278,11 @@ class Engine:
     def _hand_back(self, job: ClaimedJob) -> None:
         self.claimer.put(job, self._cut_off() or interrupted(self._retry_delay))
 
-    def _cut_off(self) -> Unfinished | None:
+    def _cut_off(self) -> Outcome | None:
         """What becomes of a job whose handler is cancelled now; None: nobody here cancels any."""
         if self._swept:
             # Most of these jobs are somebody else's by now, and this is stored for none of them.
-            return Unfinished(Verdict.REFUNDED, None, 0.0)
+            return HANDED_BACK
         if self._shutdown.aborting.is_set():
             return interrupted(self._retry_delay)
         return None

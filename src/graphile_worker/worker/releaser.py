@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Final, Protocol, TypeVar
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome, Unfinished, Verdict
+from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome, Unfinished
 from graphile_worker.queries.release_jobs import (
     Advanced,
     release_claim,
@@ -62,7 +63,8 @@ class Releaser:
 
     Collaborators: `kept_queues` are those whose next job is taken with a release; `on_completed`
     hears of jobs that ran well, many at once, and `on_released` of every other; `on_queue_freed`
-    when a queue may have a next; `on_claim_lost` when it is open whether jobs were taken.
+    when a queue may have a next; `on_claim_lost` when it is open whether jobs were taken;
+    `more_start` says whether claimed jobs wait for the slots of those that end.
     """
 
     def __init__(  # noqa: PLR0913 (a name for each collaborator)
@@ -76,6 +78,7 @@ class Releaser:
         on_released: OnReleased,
         on_queue_freed: Callable[[], None],
         on_claim_lost: Callable[[], None],
+        more_start: Callable[[], bool],
         delays: BatchDelays = NO_DELAYS,
     ) -> None:
         self._connection = connection
@@ -87,6 +90,7 @@ class Releaser:
         self._on_released = on_released
         self._on_queue_freed = on_queue_freed
         self._on_claim_lost = on_claim_lost
+        self._more_start = more_start
         self._waiting: list[Pair] = []
         self._sending: list[Pair] = []
         self._blocked: dict[int, Pair] = {}
@@ -147,14 +151,19 @@ class Releaser:
 
     async def run(self) -> None:
         """Store outcomes until cancelled."""
+        with suppress(DatabaseError):  # it is opened again when it is needed
+            await self._connection.open()
         while True:
             await self._wakeup.wait()
+            await self._wait_for_company()
             while self._take_due():
                 await self._send(self._sending)
                 self._sending = []
+                await self._wait_for_company()
             if self._freed_queues.is_due:
                 await self._announce()
-            self._settle()
+            if not self.backlog:
+                self._empty.set()
 
     def _wait_for_others(self, delay: float) -> None:
         """What waits is sent after `delay` seconds, or before."""
@@ -167,6 +176,13 @@ class Releaser:
                     self._timer.cancel()
                 # A timer of uvloop does not always know when it is due.
                 self._timer, self._flush_at = self._loop.call_at(at, self.flush), at
+
+    async def _wait_for_company(self) -> None:
+        """Wait while jobs start and end in each turn of the loop: they take one statement then."""
+        seen = 0
+        while seen < len(self._waiting) < FULL_BATCH and self._more_start():
+            seen = len(self._waiting)
+            await asyncio.sleep(0)
 
     def _take_due(self) -> bool:
         """Take what is to be sent now; False: nothing is."""
@@ -377,15 +393,6 @@ class Releaser:
 
     def _unblock(self, job_id: int) -> None:
         self.put(*self._blocked.pop(job_id))
-
-    def _settle(self) -> None:
-        if not self.backlog:
-            self._empty.set()
-
-
-def interrupted(delay: float) -> Unfinished:
-    """The outcome of a job that the worker's shutdown cut off."""
-    return Unfinished(Verdict.REFUNDED, "Job recovered after worker interruption", delay)
 
 
 def _is_refusal(error: DatabaseError) -> bool:

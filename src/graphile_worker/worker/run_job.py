@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graphile_worker.errors import JobLostError, PayloadError, PermanentFailure, Snooze
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.current_job import enter_job
-from graphile_worker.jobs.outcome import COMPLETED, Outcome, Unfinished, Verdict
+from graphile_worker.jobs.outcome import COMPLETED, HANDED_BACK, Outcome, Unfinished, Verdict
 from graphile_worker.runtime.duration import duration
 from graphile_worker.runtime.log_fields import log_fields
 from graphile_worker.tasks.batch_results import batch_outcome
@@ -85,7 +85,7 @@ class JobRunner:
         *,
         on_thread_abandoned: Callable[[], None],
         on_thread_returned: Callable[[], None],
-        cut_off: Callable[[], Unfinished | None],
+        cut_off: Callable[[], Outcome | None],
     ) -> None:
         self._environment = environment
         self._task_ids = task_ids
@@ -251,7 +251,7 @@ class JobRunner:
         match error:
             case JobLostError(job_id=job.id):
                 # Told when this is not stored, either.
-                return Run(Unfinished(Verdict.REFUNDED, None, 0.0), error)
+                return Run(HANDED_BACK, error)
             case Snooze():
                 return self._snoozed(task, job, error, context)
             case PermanentFailure():

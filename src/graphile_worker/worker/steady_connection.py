@@ -59,7 +59,7 @@ class SteadyConnection:
         Raises:
             ConnectionLostError: the connection is gone, or the server did not answer for too long.
         """
-        connection = self._connection or await self._open()
+        connection = self._connection or await self.open()
         # Cheaper than a timeout around the call, which is a task's cancellation and its undoing.
         loop = asyncio.get_running_loop()
         watchdog = loop.call_later(self._patience, self._give_up, connection)
@@ -81,7 +81,12 @@ class SteadyConnection:
         self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
         connection.abort()
 
-    async def _open(self) -> Connection:
+    async def open(self) -> Connection:
+        """Open it; for who knows that it will be needed.
+
+        Raises:
+            ConnectionLostError: the server cannot be reached, or did not answer for too long.
+        """
         try:
             async with asyncio.timeout(self._patience):
                 connection = await self._database.dedicated(self._name, settings=self._settings)
