@@ -31,16 +31,17 @@ from graphile_worker.telemetry.event_log import EventLog
 
 
 @pytest.fixture
-def jobs_on_records() -> Iterator[None]:
-    """A program whose record factory sets `job_id`; then `extra=` may not."""
+def jobs_on_records(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A program whose record factory sets `job_id` and `worker_id`; then `extra=` may not."""
     usual = logging.getLogRecordFactory()
 
     def factory(*args: Any, **more: Any) -> logging.LogRecord:
         record = usual(*args, **more)
-        record.job_id = "set by the program"
+        record.job_id = record.worker_id = "set by the program"
         return record
 
     logging.setLogRecordFactory(factory)
+    caplog.set_level(logging.INFO, "graphile_worker")
     yield
     logging.setLogRecordFactory(usual)
 

@@ -25,6 +25,7 @@ from graphile_worker.recovery.sweep import Sweep
 from graphile_worker.recovery.sweep_events import SweepEvents
 from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.finishing import finish
+from graphile_worker.runtime.log_fields import log_fields
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.tasks.context import Environment
@@ -263,7 +264,7 @@ class Worker:
             recurring = (self._options, self._schema, self._services, self._hooks, self._pauses)
             crons = group.create_task(schedule_crons(*recurring), name="cron")
             await engine.report_unknown_tasks()
-            logger.info("worker %s: looking for jobs", self.worker_id, extra=self._told("Start"))
+            self._log("worker %s: looking for jobs", "WorkerStart")
             if engine.local_queue is not None:
                 engine.local_queue.open()
             claiming = group.create_task(engine.claimer.run(), name="claim")
@@ -276,7 +277,7 @@ class Worker:
                 await self._end(engine, claiming)
             for service in services:
                 service.cancel()
-        logger.info("worker %s: stopped", self.worker_id, extra=self._told("Shutdown"))
+        self._log("worker %s: stopped", "WorkerShutdown")
         return engine
 
     def _told_of_run(self) -> AbstractAsyncContextManager[None]:
@@ -288,8 +289,9 @@ class Worker:
             lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,
         )
 
-    def _told(self, what: str) -> dict[str, str]:
-        return {"event": f"Worker{what}", "worker_id": self.worker_id}
+    def _log(self, message: str, event: str) -> None:
+        fields = {"event": event, "worker_id": self.worker_id}
+        log_fields(logger, logging.INFO, message, self.worker_id, fields=fields)
 
     async def _drain_queue(self, *, raise_on_failure: bool) -> Engine:
         hooks = replace(self._hooks, job_fetch=None)
