@@ -7,14 +7,19 @@ from itertools import cycle
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support.hot_path import as_workers_have_it
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.jobs.claimed_job import NO_QUEUED, NONE_FREE, QUEUED, ClaimedJob
-from graphile_worker.jobs.claimed_job import QUEUED_FAR as FAR
-from graphile_worker.queries.claim_jobs import FRONT, LOOK_AHEAD, Look, Place, claim_jobs
+from graphile_worker.jobs.claimed_job import (
+    NO_QUEUED,
+    NONE_FREE,
+    QUEUED,
+    QUEUED_AFTER,
+    ClaimedJob,
+)
+from graphile_worker.queries.claim_jobs import FRONT, Look, Place, claim_jobs
 from graphile_worker.queries.release_jobs import release_completed
 from graphile_worker.worker.looks import Looks
 
@@ -22,7 +27,7 @@ SCHEMA = Schema("graphile_worker")
 JOBS = "graphile_worker._private_jobs"
 QUEUES = "graphile_worker._private_job_queues"
 LIMIT = 2
-SEEN = 2 * LIMIT + LOOK_AHEAD
+SEEN = 2 * LIMIT + 16
 """Jobs that a claim of so many looks at, before it visits queues one by one."""
 
 
@@ -78,16 +83,17 @@ async def claim(
         ([None] * 3, [], NO_QUEUED),
         ([None, None, 1], [], QUEUED),
         ([None] * (SEEN - 1) + [1], [], QUEUED),
-        ([None] * SEEN + [1], [], FAR),
-        ([1, 2, None, None], [1, 2], FAR),
+        ([None] * SEEN + [1], [], QUEUED_AFTER + SEEN - LIMIT),
+        ([None, None, 1, 1, None, 1], [1], QUEUED_AFTER + 1),
+        ([1, 2, None, None], [1, 2], QUEUED_AFTER),
         ([1, 1, 2, None, None], [1], QUEUED),
         ([1] * SEEN + [None, None], [1], NONE_FREE),
         ([1] * SEEN + [2, 3, 3, None, None], [1, 2, 3], NONE_FREE),
-        ([1] * SEEN + list(range(2, 2 * LIMIT + 300)) + [None, None], range(2 * LIMIT + 300), FAR),
+        ([1] * SEEN + [*range(2, 300)] + [None, None], range(300), QUEUED_AFTER),
         ([1] * SEEN + [None, None, 2], [1], QUEUED),  # found on the way round
     ],
 )
-async def test_a_look_everywhere_says_whether_a_free_queue_is_near(
+async def test_a_look_everywhere_says_what_comes_next(
     connection: asyncpg.Connection, queues: list[int | None], locked: list[int], says: int
 ) -> None:
     await store(connection, queues, locked=locked)
@@ -96,7 +102,12 @@ async def test_a_look_everywhere_says_whether_a_free_queue_is_near(
     assert {job.queued for job in jobs} == {says}
 
 
-WORLD = st.lists(st.tuples(st.sampled_from([None, None, None, "queue"]), st.integers(1, 12)))
+WORLD = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from([None, None, None, "queue"]), st.integers(1, 20)),
+        st.tuples(st.just("locked"), st.integers(1, 5)),
+    )
+)
 
 
 @given(world=WORLD, limits=st.lists(st.sampled_from([1, 2, 5, 9]), min_size=1))
@@ -106,13 +117,19 @@ WORLD = st.lists(st.tuples(st.sampled_from([None, None, None, "queue"]), st.inte
 async def test_jobs_come_in_the_order_in_which_looks_everywhere_would_bring_them(
     connection: asyncpg.Connection, world: list[tuple[str | None, int]], limits: list[int]
 ) -> None:
-    """Each queue has one job, so that its order is that of all jobs."""
+    """Each queue has one job, so that its order is that of all jobs.
+
+    One queue is locked. It has too few jobs to hide all others: then looks everywhere would begin
+    at a random queue.
+    """
     kinds = [kind for kind, times in world for _ in range(times)]
-    await store(connection, [n if kind else None for n, kind in enumerate(kinds)])
+    assume(kinds.count("locked") < SEEN - 2 * LIMIT)
+    queues = [{None: None, "locked": 1}.get(kind, n) for n, kind in enumerate(kinds, 2)]
+    await store(connection, queues, locked=[1])
     looks = Looks()
     claimed: list[int] = []
     turns = cycle(limits)
-    while len(claimed) < len(kinds):
+    while len(claimed) < len(kinds) - kinds.count("locked"):
         limit = next(turns)
         start = looks.next(limit)
         jobs = await claim(connection, start, limit)

@@ -94,6 +94,23 @@ async def test_after_an_outage_the_living_have_time_to_say_so(
             assert await ids(connection) == {"alive", worker.worker_id}
 
 
+async def test_the_pause_between_two_sweeps_is_no_outage(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However long it is, measured by the threshold."""
+    caplog.set_level(logging.INFO, "graphile_worker.recovery")
+    options = {"sweep_interval": 1.0, "sweep_threshold": 1.0, "heartbeat_interval": 0.2}
+    async with sql(gw_database) as connection, running(gw_database, tasks=[work], **options):
+        for worker_id in ("first", "second", "third"):
+            await register(connection, worker_id, 3600)
+
+            async def is_gone(worker_id: str = worker_id) -> bool:
+                return worker_id not in await ids(connection)
+
+            await until(is_gone)
+    assert "out of reach" not in caplog.text
+
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LONG_AGO = START - timedelta(days=1)
 RETRY = 5

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from graphile_worker.jobs.claimed_job import NO_QUEUED, NONE_FREE, QUEUED, QUEUED_FAR, ClaimedJob
-from graphile_worker.queries.claim_jobs import FRONT, LOOK_AHEAD, Place
+from graphile_worker.jobs.claimed_job import NO_QUEUED, NONE_FREE, QUEUED, QUEUED_AFTER, ClaimedJob
+from graphile_worker.queries.claim_jobs import FRONT, Place
 from graphile_worker.worker import looks as module
 from graphile_worker.worker.looks import Looks
 
@@ -60,43 +60,57 @@ def test_where_no_free_queue_is_near_only_what_was_seen_is_claimed_without_a_loo
     None
 ):
     looks = Looks()
-    looks.claimed(jobs((0, 1.5, 3), (0, 1.5, 4), queued=QUEUED_FAR), None, 0.001, 2)
-    assert looks.next(2 + LOOK_AHEAD) == Place(0, 1.5, 4)
-    assert looks.next(3 + LOOK_AHEAD) is None
+    looks.claimed(jobs((0, 1.5, 3), (0, 1.5, 4), queued=QUEUED_AFTER + 7), None, 0.001, 2)
+    assert looks.next(7) == Place(0, 1.5, 4)
+    assert looks.next(8) is None
     looks.claimed(jobs((0, 1.5, 5), queued=QUEUED), looks.next(1), 0.001, 1)
-    assert looks.next(1 + LOOK_AHEAD) == Place(0, 1.5, 5)
-    assert looks.next(2 + LOOK_AHEAD) is None
+    assert looks.next(6) == Place(0, 1.5, 5)
+    assert looks.next(7) is None
 
 
 def test_where_no_queue_is_free_at_all_there_is_no_such_limit() -> None:
     looks = Looks()
     looks.claimed(jobs((0, 1.5, 3), queued=NONE_FREE), None, 0.001, 1)
-    for id_ in range(4, 4 + 2 * LOOK_AHEAD):
+    for id_ in range(4, 99):
         looks.claimed(jobs((0, 1.5, id_), queued=QUEUED), looks.next(1), 0.001, 1)
     assert looks.next(512) is not None
     looks.queue_freed()
     assert looks.next(1) is None
 
 
-@pytest.mark.parametrize("queued", [NONE_FREE, QUEUED_FAR])
+@pytest.mark.parametrize("queued", [NONE_FREE, QUEUED_AFTER + 7])
 def test_nor_for_longer_than_a_tenth_of_a_second(
     monkeypatch: pytest.MonkeyPatch, queued: int
 ) -> None:
     now = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     looks = Looks()
-    looks.claimed(jobs((0, 1.5, 3), queued=queued), None, 0.001, 1)
+    looks.claimed(jobs((0, 1.5, 3), queued=queued), None, 60.0, 1)
     now += 0.099
     assert looks.next(1) is not None
     now += 0.001
     assert looks.next(1) is None
 
 
-def test_when_a_queue_becomes_free_it_looks_everywhere() -> None:
+@pytest.mark.parametrize("queued", [NONE_FREE, QUEUED_AFTER + 7])
+def test_when_a_queue_becomes_free_it_looks_everywhere(queued: int) -> None:
     looks = Looks()
-    looks.claimed(jobs((0, 1.5, 3), queued=QUEUED_FAR), None, 0.001, 1)
+    looks.claimed(jobs((0, 1.5, 3), queued=queued), None, 0.001, 1)
     looks.queue_freed()
     assert looks.next(1) is None
+
+
+@pytest.mark.parametrize("queued", [NONE_FREE, QUEUED_AFTER + 7])
+def test_a_queue_that_becomes_free_during_a_look_everywhere_is_looked_for_by_the_next(
+    queued: int,
+) -> None:
+    looks = Looks()
+    assert looks.next(1) is None
+    looks.queue_freed()
+    looks.claimed(jobs((0, 1.5, 3), queued=queued), None, 0.001, 1)
+    assert looks.next(1) is None
+    looks.claimed(jobs((0, 1.5, 4), queued=queued), None, 0.001, 1)
+    assert looks.next(1) is not None
 
 
 def test_what_a_plain_claim_saw_of_queues_counts_for_the_next() -> None:

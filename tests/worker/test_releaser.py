@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
-from graphile_worker import Job, RawJobSpec, WorkerUtils
+from graphile_worker import Job, JobSpec, RawJobSpec, WorkerUtils
 from graphile_worker.client.open_database import open_database
 from graphile_worker.database.executor import Database
 from graphile_worker.database.schema import Schema
@@ -20,7 +21,8 @@ from graphile_worker.recovery.identity import WorkerIdentity
 from graphile_worker.tasks.registry import TaskRegistry
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.kept_queues import KeptQueues
-from graphile_worker.worker.releaser import OnReleased, Releaser
+from graphile_worker.worker.released import OnReleased
+from graphile_worker.worker.releaser import Releaser
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 
@@ -31,9 +33,14 @@ def nothing(*_: object, **__: object) -> None:
     pass
 
 
-async def claimed(database: Database, utils: WorkerUtils, count: int) -> list[ClaimedJob]:
+async def claimed(
+    database: Database, utils: WorkerUtils, count: int, *, in_queues: bool = False
+) -> list[ClaimedJob]:
     """So many jobs, added and claimed."""
-    await utils.add_raw_jobs([RawJobSpec("t") for _ in range(count)])
+    await utils.add_raw_jobs(
+        RawJobSpec("t", spec=JobSpec(queue_name=f"q{n}") if in_queues else JobSpec())
+        for n in range(count)
+    )
     ids = list(await database.run(register_tasks(SCHEMA, ["t"])))
     claim = claim_jobs(
         SCHEMA,
@@ -129,16 +136,19 @@ async def test_a_text_the_database_refuses_costs_neither_its_job_nor_the_others(
 
 
 @pytest.mark.parametrize(
-    ("more_start", "statements"), [(True, [96]), (False, [24, 72])], ids=["buffered", "direct"]
+    ("more_start", "in_queues", "statements"),
+    [(True, False, [96]), (False, False, [24, 72]), (True, True, [24, 72])],
+    ids=["buffered", "direct", "in queues"],
 )
 async def test_jobs_that_end_in_one_turn_of_the_loop_after_the_other_are_stored_together(
     database: Database,
     more_start: bool,
+    in_queues: bool,
     statements: list[int],
 ) -> None:
     """As long as more jobs wait for their slots; otherwise the first are sent at once."""
     stored: list[int] = []
-    first, *jobs = await claimed(database, WorkerUtils(database), 97)
+    first, *jobs = await claimed(database, WorkerUtils(database), 97, in_queues=in_queues)
     async with releasing(
         database,
         on_completed=lambda done: stored.append(len(done)),
@@ -151,3 +161,20 @@ async def test_jobs_that_end_in_one_turn_of_the_loop_after_the_other_are_stored_
                 releaser.put(job, COMPLETED)
             await asyncio.sleep(0)
     assert stored == [1, *statements]
+
+
+async def test_outcomes_do_not_wait_for_handlers_that_keep_the_loop_busy(
+    database: Database,
+) -> None:
+    stored: list[int] = []
+    first, *jobs = await claimed(database, WorkerUtils(database), 40)
+    async with releasing(
+        database, on_completed=lambda done: stored.append(len(done)), more_start=lambda: True
+    ) as releaser:
+        releaser.put(first, COMPLETED)
+        await asyncio.wait_for(releaser.wait_empty(), 15)
+        for job in jobs:
+            releaser.put(job, COMPLETED)
+            time.sleep(0.005)  # noqa: ASYNC251 (the next handler works)
+            await asyncio.sleep(0)
+    assert stored[1] < 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 (mkdtemp makes private folders
 """A file system in memory, on Linux."""
 _ROOM: Final = 4 * 1024**3
 """Bytes that it must have to spare; a container often has 64 MB there."""
+_CONTAINER: Final = Path("/sys/fs/cgroup")
 _NAMES: Final = ("TMPDIR", "TEMP", "TMP")
 
 
@@ -33,7 +35,7 @@ def throwaway_folder(
         return usual
     try:
         state = os.statvfs(memory)
-        free = min(state.f_bavail * state.f_frsize, _available_memory())
+        free = min(state.f_bavail * state.f_frsize, _available_memory(), _left_of_the_limit())
     except (OSError, ValueError):
         return usual
     return memory if free >= room and os.access(memory, os.W_OK | os.X_OK) else usual
@@ -46,3 +48,13 @@ def _available_memory() -> int:
         if name == "MemAvailable":
             return int(value.split()[0]) * 1024
     return 0
+
+
+def _left_of_the_limit() -> float:
+    """The same of what a container may use, where it has a limit."""
+    try:
+        limit = (_CONTAINER / "memory.max").read_text().strip()
+        used = int((_CONTAINER / "memory.current").read_text())
+    except OSError:
+        return inf
+    return inf if limit == "max" else int(limit) - used

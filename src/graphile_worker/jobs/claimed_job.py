@@ -13,10 +13,11 @@ NO_QUEUED: Final = 0
 """No job is in a named queue."""
 NONE_FREE: Final = 1
 """Jobs are, but none in a queue that is free."""
-QUEUED_FAR: Final = 2
-"""None of a free queue is among the first jobs that are due."""
-QUEUED: Final = 3
-"""There may be some among the first."""
+QUEUED: Final = 2
+"""There may be some among the next."""
+QUEUED_AFTER: Final = 3
+"""None of a free queue is among those that were taken, and the next, of no queue either; their
+number is added to this."""
 
 
 class ClaimedJob(NamedTuple):
@@ -47,7 +48,7 @@ class ClaimedJob(NamedTuple):
     created_at: float
     updated_at: float
     queued: int
-    """What its claim saw of jobs in named queues: `NO_QUEUED` to `QUEUED`."""
+    """What its claim saw of jobs in named queues: one of the figures above."""
 
     def job(self, task_identifier: str, worker_id: str) -> Job:
         """The public view of it, for handlers and hooks that ask."""

@@ -19,10 +19,6 @@ EXACT_UP_TO: Final = 32
 LARGEST: Final = 512
 
 
-LOOK_AHEAD: Final = 16
-"""So many jobs, and as many as were asked for, `Look.HEADS` has seen beyond those that it took."""
-
-
 class Look(Enum):
     """Where a claim looks for jobs; the value is its statement."""
 

@@ -31,6 +31,8 @@ class Sight:
         settling = max(_USUAL_SETTLING, _INTERVALS * heartbeat_interval)
         self._settling = timedelta(seconds=min(settling, _PART_TO_SETTLE * threshold))
         self._longest_break = timedelta(seconds=_PART_UNSEEN * threshold)
+        self.longest_pause = _PART_TO_SETTLE * threshold
+        """Seconds after which the sweeper has to look again, or its own pause is such a break."""
         self._last: datetime | None = None
         self._since: datetime | None = None
 

@@ -62,17 +62,19 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled; a database that is away is logged, and asked again."""
         interval = self._how.config.seconds_between_sweeps
+        due = time.monotonic()
         while True:
-            # A fleet that was started together does not sweep together.
-            pause = interval * random.uniform(0.9, 1.0)  # noqa: S311 (jitter)
+            wait = 0.0
             try:
-                if wait := await self._seconds_to_wait():
-                    pause = min(pause, wait)
-                else:
+                wait = await self._seconds_to_wait()
+                if not wait and time.monotonic() >= due:
                     await self._look()
             except DatabaseError as error:
                 logger.warning("could not look for dead workers: %s", error)
-            await asyncio.sleep(pause)
+            if not wait and time.monotonic() >= due:
+                # A fleet that was started together does not sweep together.
+                due = time.monotonic() + interval * random.uniform(0.9, 1.0)  # noqa: S311 (jitter)
+            await asyncio.sleep(min(wait or due - time.monotonic(), self._sight.longest_pause))
 
     async def _seconds_to_wait(self) -> float:
         """How long to wait before the next sweep, since nobody could be heard."""

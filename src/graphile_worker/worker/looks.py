@@ -6,8 +6,8 @@ import time
 from math import inf
 from typing import Final
 
-from graphile_worker.jobs.claimed_job import NO_QUEUED, QUEUED, QUEUED_FAR, ClaimedJob
-from graphile_worker.queries.claim_jobs import FRONT, LOOK_AHEAD, Place, place_after
+from graphile_worker.jobs.claimed_job import NO_QUEUED, QUEUED, QUEUED_AFTER, ClaimedJob
+from graphile_worker.queries.claim_jobs import FRONT, Place, place_after
 
 _PLAIN_FOR: Final = 0.1
 """Seconds of claims from where the last one ended, after one that began at the front."""
@@ -31,9 +31,15 @@ class Looks:
         self._plain_jobs = 0.0
         self._plain_until = 0.0
         self._reached = FRONT
+        self._is_freed = False
+        """Whether a queue was freed since the last claim was sent."""
 
     def next(self, limit: int) -> Place | None:
-        """From where on a claim of `limit` jobs looks for those of no queue; None: everywhere."""
+        """From where on a claim of `limit` jobs looks for those of no queue; None: everywhere.
+
+        The claim is to be sent at once.
+        """
+        self._is_freed = False
         if not self._is_known:
             return None
         if limit <= self._plain_jobs and time.monotonic() < self._plain_until:
@@ -59,8 +65,9 @@ class Looks:
             return
         self._reached = place_after(jobs)
         if start is None or start == FRONT:
-            self._plain_jobs = _plain_jobs(self._seen, limit)
-            self._plain_until = time.monotonic() + _pause(took)
+            self._plain_jobs = 0.0 if self._is_freed else _plain_jobs(self._seen)
+            pause = _pause(took) if self._seen == NO_QUEUED else _PLAIN_FOR
+            self._plain_until = time.monotonic() + pause
 
     def idle(self, *, is_called: bool) -> None:
         """There was nothing to do, and now there may be; or nobody called, and it is time to look.
@@ -73,14 +80,14 @@ class Looks:
 
     def queue_freed(self) -> None:
         """A queue is free that the last look everywhere passed by."""
-        self._plain_jobs = 0.0
+        self._plain_jobs, self._is_freed = 0.0, True
 
 
-def _plain_jobs(seen: int, limit: int) -> float:
-    """How many jobs the claims may take that follow one of `limit` jobs."""
-    if seen == QUEUED:
-        return 0.0
-    return limit + LOOK_AHEAD if seen == QUEUED_FAR else inf
+def _plain_jobs(seen: int) -> float:
+    """How many jobs may be claimed before the next look everywhere."""
+    if seen < QUEUED:
+        return inf
+    return max(0.0, seen - QUEUED_AFTER)
 
 
 def _pause(took: float) -> float:

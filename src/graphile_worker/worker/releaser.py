@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from math import inf
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
@@ -27,6 +28,7 @@ from graphile_worker.worker.by_claim import by_claim
 from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.freed_queues import FreedQueues
 from graphile_worker.worker.kept_queues import KeptQueues
+from graphile_worker.worker.released import OnReleased, Pair
 from graphile_worker.worker.steady_connection import LOCKED, SteadyConnection
 
 logger = logging.getLogger(__name__)
@@ -35,19 +37,13 @@ FULL_BATCH: Final = 1000
 """Jobs in one statement; so many wait for no others."""
 _MOST_ADVANCED: Final = 100
 """Queues that go on in one statement."""
+_COMPANY: Final = 0.003
+"""Seconds for which outcomes wait for those of jobs that are about to run."""
 _BLOCKED_FOR: Final = 0.05
 """Seconds until a row that another session had locked is tried again."""
 _UNSTORABLE: Final = "the error of this job could not be stored: "
 
 T = TypeVar("T")
-Pair = tuple[ClaimedJob, Outcome]
-
-
-class OnReleased(Protocol):
-    """Called for each job after its outcome is in the database, or is known never to be."""
-
-    def __call__(self, job: ClaimedJob, outcome: Outcome, *, lost: bool) -> None:
-        """`lost`: the job was no longer ours; what the database says of it is somebody else's."""
 
 
 class Releaser:
@@ -63,8 +59,8 @@ class Releaser:
 
     Collaborators: `kept_queues` are those whose next job is taken with a release; `on_completed`
     hears of jobs that ran well, many at once, and `on_released` of every other; `on_queue_freed`
-    when a queue may have a next; `on_claim_lost` when it is open whether jobs were taken;
-    `more_start` says whether claimed jobs wait for the slots of those that end.
+    when a queue may have a next; `on_claim_lost` when it is open whether jobs were taken. Whether
+    claimed jobs wait for the slots of those that end says `more_start`.
     """
 
     def __init__(  # noqa: PLR0913 (a name for each collaborator)
@@ -178,9 +174,11 @@ class Releaser:
                 self._timer, self._flush_at = self._loop.call_at(at, self.flush), at
 
     async def _wait_for_company(self) -> None:
-        """Wait while jobs start and end in each turn of the loop: they take one statement then."""
-        seen = 0
+        """Wait for jobs that start and end in the next turns of the loop; no queue waits."""
+        seen, until = 0, time.monotonic() + _COMPANY
         while seen < len(self._waiting) < FULL_BATCH and self._more_start():
+            if time.monotonic() > until or any(job.queue_id for job, _ in self._waiting[seen:]):
+                return
             seen = len(self._waiting)
             await asyncio.sleep(0)
 

@@ -7,8 +7,7 @@ from enum import Enum
 
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome
-
-Pair = tuple[ClaimedJob, Outcome]
+from graphile_worker.worker.released import Pair
 
 
 class State(Enum):

@@ -22,8 +22,8 @@ from graphile_worker.worker.claim_rules import ClaimRules
 from graphile_worker.worker.looks import Looks
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
-from graphile_worker.worker.releaser import OnReleased
-from graphile_worker.worker.row_lock_batch import Pair, RowLockBatch, State
+from graphile_worker.worker.released import OnReleased, Pair
+from graphile_worker.worker.row_lock_batch import RowLockBatch, State
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 

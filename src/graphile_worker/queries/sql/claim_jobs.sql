@@ -1,5 +1,5 @@
 -- Takes the first due jobs that are in no queue, from a place in their order on, and says whether
--- there are any in queues (3 or 0; $9: our index tells; without it, whether there is a queue). Used
+-- there are any in queues (2 or 0; $9: our index tells; without it, whether there is a queue). Used
 -- while there are none, or none that is free near the front. Entries of the index whose jobs are gone are stepped over one by one as long as
 -- some old transaction might still see them, so where the last claim ended the next one begins.
 -- jobs_no_queue_index gives them in order, so the scan ends after :BATCH_SIZE rows that nobody
@@ -62,4 +62,4 @@ returning
       limit 1
     ) is not null
     else exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)
-  end)::integer * 3
+  end)::integer * 2

@@ -9,8 +9,8 @@
 -- since our snapshot, falls out here. `locked_heads` locks the jobs: a head that was taken or
 -- rescheduled since falls out, in `heads` also one that was moved, and its queue is left alone in
 -- this round rather than losing its order. Only queues whose head was locked are stamped.
--- The last column says what both saw: a free queue (3), none so near (2), none at all, once round (1),
--- or that no job is in a queue (0).
+-- The last column says what both saw: a free queue (2); none at all, once round (1); none so near (3,
+-- and how many jobs of no queue come next); or that no job is in a queue (0).
 -- Rows are found by arrays of ids, never by a join: a plan that was made while the table was empty
 -- may read all of it for each id of a join.
 with recursive front as materialized (
@@ -195,7 +195,7 @@ returning
   case when $5::boolean then date_part('epoch', j.created_at) end,
   case when $5::boolean then date_part('epoch', j.updated_at) end,
   case
-    when exists (select from near) or exists (select from ring where ring.is_free) then 3
+    when exists (select from near) or exists (select from ring where ring.is_free) then 2
     when (select count(*) from ring) between 1 and 2 * :BATCH_SIZE + 255 then 1
     when (
       select k.job_queue_id
@@ -203,6 +203,8 @@ returning
       where k.is_available = true and k.job_queue_id is not null
       order by k.job_queue_id
       limit 1
-    ) is not null then 2
+    ) is not null then 3 + greatest(
+      0, (select count(*) from front where front.job_queue_id is null)::integer - :BATCH_SIZE
+    )
     else 0
   end

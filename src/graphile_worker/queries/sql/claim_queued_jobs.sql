@@ -96,4 +96,4 @@ returning
   case when $5::boolean then j.flags::text end,
   case when $5::boolean then date_part('epoch', j.created_at) end,
   case when $5::boolean then date_part('epoch', j.updated_at) end,
-  exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)::integer * 3
+  exists (select 1 from :GRAPHILE_WORKER_SCHEMA._private_job_queues)::integer * 2

@@ -104,12 +104,12 @@ select
   case when $5::boolean then t.last_error end, case when $5::boolean then t.revision end,
   case when $5::boolean then t.flags end,
   case when $5::boolean then date_part('epoch', t.created_at) end,
-  case when $5::boolean then date_part('epoch', t.updated_at) end, 3
+  case when $5::boolean then date_part('epoch', t.updated_at) end, 2
 from done
 join held on held.id = done.id
 left join taken as t on t.job_queue_id = held.queue_id
 union all
 select
   blocked.id, false, null, null, null, null, null, null, null, null, null, null, null, null, null,
-  null, null, null, 3
+  null, null, null, 2
 from blocked
