@@ -6,11 +6,14 @@ import math
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pydantic
@@ -124,6 +127,111 @@ class Stateful(pydantic.BaseModel):
     _made: float = pydantic.PrivateAttr(default_factory=time.perf_counter)
 
 
+@dataclass
+class Uncompared:
+    model: Model
+    token: pydantic.SecretStr = field(default=pydantic.SecretStr(""), compare=False)
+    at: str | datetime = field(default="", compare=False)
+
+
+@dataclass
+class OfOneName:
+    """Its equality is its own."""
+
+    model: Model
+    token: pydantic.SecretStr
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OfOneName) and self.model == other.model
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class OfOneNumber(pydantic.BaseModel, defer_build=True):
+    """Its equality is its own, too."""
+
+    n: int
+    token: pydantic.SecretStr
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OfOneNumber) and self.n == other.n
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Holding(pydantic.BaseModel):
+    """Reaches the other two only through itself."""
+
+    children: list[Holding] = []
+    numbers: dict[str, OfOneNumber] = {}
+    plain: Uncompared | None = None
+
+
+class AnyAndSecret(typing_extensions.TypedDict):
+    secret: pydantic.SecretStr
+    extra: Any
+
+
+class AnyAndSecrets(NamedTuple):
+    secret: pydantic.SecretStr
+    extra: Any = None
+    secrets: frozenset[pydantic.SecretStr] = frozenset()
+
+
+class Open(pydantic.BaseModel, extra="allow"):
+    pass
+
+
+class OpenForSecrets(pydantic.BaseModel, extra="allow"):
+    __pydantic_extra__: dict[str, pydantic.SecretStr]
+
+
+class Status(Enum):
+    A = "a"
+
+
+class Stage(Enum):
+    A = "a"
+
+
+class Enums(pydantic.BaseModel):
+    status: Status | str = "a"
+    either: Status | Stage = Status.A
+    number: int | Own = 0
+
+
+class EnumValues(pydantic.BaseModel, use_enum_values=True):
+    status: Status = Status.A
+    statuses: list[Status] = [Status.A]
+
+
+class Timed(pydantic.BaseModel):
+    """Two of them are never equal."""
+
+    n: int = 0
+    _made: float = pydantic.PrivateAttr(default_factory=time.perf_counter)
+
+
+class FrozenTimed(Timed, frozen=True):
+    texts: list[str] = []
+
+    def __hash__(self) -> int:
+        return hash(self.n)
+
+
+class Collections(pydantic.BaseModel):
+    timed: deque[Timed] = deque()
+    frozen: set[FrozenTimed] = set()
+    own: set[Own] = set()
+    times: set[datetime] = set()
+    by_time: dict[datetime, int] = {}
+    bare: set = set()
+
+
+SECRET = pydantic.SecretStr("x")
+AMBIGUOUS = datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Paris"))
+
+
 models = st.recursive(
     st.builds(
         Model, n=st.integers(), f=st.none() | st.floats(allow_nan=False, allow_infinity=False)
@@ -228,6 +336,70 @@ def test_other_types_are_not(kind):
             "$.secret: this str would be read back as SecretStr",
         ),
         (Person, {"model": Model(n=1), "age": 5}, "$: the key 'age' would not be read back"),
+        (
+            Uncompared,
+            Uncompared(Model(n=1), SECRET),
+            "$.token: this SecretStr would be read back as another",
+        ),
+        (
+            Uncompared,
+            Uncompared(Model(n=1), at=NOON),
+            "$.at: this datetime would be read back as str",
+        ),
+        (
+            OfOneName,
+            OfOneName(Model(n=1), SECRET),
+            "$.token: this SecretStr would be read back as another",
+        ),
+        (
+            OfOneNumber,
+            OfOneNumber(n=1, token=SECRET),
+            "$.token: this SecretStr would be read back as another",
+        ),
+        (
+            Holding,
+            Holding(children=[Holding(numbers={"a": OfOneNumber(n=1, token=SECRET)})]),
+            "$.children[0].numbers.a.token: this SecretStr would be read back as another",
+        ),
+        (
+            AnyAndSecret,
+            {"secret": SECRET, "extra": Path("a")},
+            "$.secret: this SecretStr would be read back as another",
+        ),
+        (
+            AnyAndSecrets,
+            AnyAndSecrets(SECRET),
+            "$[0]: this SecretStr would be read back as another",
+        ),
+        (
+            AnyAndSecrets,
+            AnyAndSecrets(pydantic.SecretStr(""), secrets=frozenset({SECRET})),
+            "$[2]: this frozenset would be read back as another",
+        ),
+        (Open, Open(b={1: 2}), "$.b: the key 1 would not be read back"),
+        (
+            OpenForSecrets,
+            OpenForSecrets(b="x"),
+            "$.b: this SecretStr would be read back as another",
+        ),
+        (Enums, Enums(status=Status.A), "$.status: this Status would be read back as str"),
+        (Enums, Enums(either=Stage.A), "$.either: this Stage would be read back as Status"),
+        (Enums, Enums(number=Own(3)), "$.number: this Own would be read back as int"),
+        (
+            EnumValues,
+            EnumValues.model_construct(status=NOON),
+            "$.status: input should be 'a'",
+        ),
+        (
+            Collections,
+            Collections.model_construct(frozen={FrozenTimed.model_construct(n="1")}),
+            "$.frozen: this set would be read back as another",
+        ),
+        (
+            Collections,
+            Collections.model_construct(timed=deque([Timed.model_construct(n="1")])),
+            "$.timed[0].n: this str would be read back as int",
+        ),
         (Annotated[int, pydantic.Field(gt=0)], 0, "$: input should be greater than 0"),
         (Model, None, "$: input should be an object"),
     ],
@@ -256,6 +428,28 @@ def test_what_arrives_need_not_be_equal(number, fold):
     read = codec.decode(codec.encode(Stateful(own=Own("x"), at=at, number=Decimal(number))))
     assert read.own.text == "x"
     assert read.at.astimezone(UTC) == at.astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (Uncompared, Uncompared(Model(n=1), at="a")),
+        (OfOneNumber, OfOneNumber(n=1, token="")),
+        (AnyAndSecret, {"secret": pydantic.SecretStr(""), "extra": {Path("a")}}),
+        (AnyAndSecrets, AnyAndSecrets(pydantic.SecretStr(""), {Path("a")})),
+        (Open, Open(path=Path("a"), at=NOON, model=Model(n=1))),
+        (Enums, Enums(number=3)),
+        (EnumValues, EnumValues()),
+        (Collections, Collections(timed=[Timed(n=1), Timed(n=2)])),
+        (Collections, Collections(frozen={FrozenTimed(n=1, texts=["a"]), FrozenTimed(n=2)})),
+        (Collections, Collections(own={Own("a"), Own("b")})),
+        (Collections, Collections(times={AMBIGUOUS}, by_time={AMBIGUOUS: 1, NOON: 2})),
+        (Collections, Collections(bare={Path("a"), 1})),
+        (Iterable[Model], iter([Model(n=1)])),
+    ],
+)
+def test_other_values_of_these_types_are_taken(kind, value):
+    codec_for(kind).decode(codec_for(kind).encode(value))
 
 
 @pytest.mark.parametrize(

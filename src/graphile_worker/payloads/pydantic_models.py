@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from graphile_worker.errors import ConfigurationError, PayloadError
 from graphile_worker.payloads.codec import PayloadCodec, from_json
 from graphile_worker.payloads.faults import child, fault_in_plain
-from graphile_worker.payloads.pydantic_read_back import check_pydantic_read_back, types_of_fields
+from graphile_worker.payloads.pydantic_read_back import PydanticReadBack, types_of_fields
 from graphile_worker.payloads.reserved_keys import without_reserved_keys
 
 P = TypeVar("P")
@@ -36,7 +36,6 @@ class PydanticCodec(PayloadCodec[P]):
         import pydantic  # noqa: PLC0415 (optional, and known to be loaded)
         from pydantic_core import PydanticSerializationError  # noqa: PLC0415 (the same)
 
-        self._type = payload_type
         try:
             self._adapter: pydantic.TypeAdapter[P] = pydantic.TypeAdapter(payload_type)
         except (pydantic.PydanticUserError, NameError, TypeError) as error:
@@ -44,6 +43,7 @@ class PydanticCodec(PayloadCodec[P]):
             raise ConfigurationError(
                 f"{payload_type} cannot be a payload type: {reason}"
             ) from error
+        self._read_back = PydanticReadBack(payload_type, self._adapter.core_schema)
         self._invalid = pydantic.ValidationError
         self._unwritable = (PydanticSerializationError, ValueError, TypeError, AttributeError)
 
@@ -58,10 +58,10 @@ class PydanticCodec(PayloadCodec[P]):
             read = self._adapter.validate_json(text)
         except self._invalid as error:
             raise self._misfit(error) from None
-        if complaint is not None or read != value:
-            check_pydantic_read_back(self._type, value, read)
         if complaint is not None:
+            self._read_back.walk(value, read)
             raise PayloadError(f"$: {complaint}")
+        self._read_back.check(value, read)
         return text
 
     def decode(self, text: str) -> P:
