@@ -228,6 +228,29 @@ class Collections(pydantic.BaseModel):
     bare: set = set()
 
 
+class OfJson(pydantic.BaseModel):
+    numbers: pydantic.Json[list[int | None]]
+
+
+class Computed(pydantic.BaseModel, extra="forbid"):
+    n: int
+    inner: Computed | None = None
+
+    @pydantic.computed_field
+    def double(self) -> int:
+        return self.n * 2
+
+
+class OnlyByName(pydantic.BaseModel, validate_by_alias=False, validate_by_name=True):
+    n: int = pydantic.Field(alias="N")
+    json_of: pydantic.Json[int] = pydantic.Field(alias="jsonOf")
+
+
+class RoundedJson(pydantic.BaseModel):
+    numbers: pydantic.Json[list[int]]
+    rounded: Annotated[float, pydantic.PlainSerializer(round)] = 0
+
+
 SECRET = pydantic.SecretStr("x")
 AMBIGUOUS = datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Paris"))
 
@@ -336,6 +359,16 @@ def test_other_types_are_not(kind):
             "$.secret: this str would be read back as SecretStr",
         ),
         (Person, {"model": Model(n=1), "age": 5}, "$: the key 'age' would not be read back"),
+        (
+            RoundedJson,
+            RoundedJson(numbers="[1]", rounded=1.5),
+            "$.numbers: JSON input should be string, bytes or bytearray",
+        ),
+        (
+            OfJson,
+            OfJson.model_construct(numbers="[1]"),
+            "$.numbers: this str would be read back as list",
+        ),
         (
             Uncompared,
             Uncompared(Model(n=1), SECRET),
@@ -459,6 +492,20 @@ def test_where_a_model_says_any_whatever_can_be_written_is_taken(extra, read):
     codec = codec_for(Linked)
     arrived = codec.decode(codec.encode(Linked(url=URL, extra=extra, parts={"a": [extra]})))
     assert arrived.extra == arrived.parts["a"][0] == (read or "2026-01-02T12:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (OfJson(numbers="[1, null]"), '{"numbers":"[1,null]"}'),
+        (Computed(n=1, inner=Computed(n=2)), '{"n":1,"inner":{"n":2,"inner":null}}'),
+        (OnlyByName(n=1, json_of="2"), '{"n":1,"json_of":"2"}'),
+    ],
+)
+def test_a_model_that_refuses_its_usual_json_is_written_as_it_takes_it(value, text):
+    codec = codec_for(type(value))
+    assert codec.encode(value) == text
+    assert codec.decode(text) == value
 
 
 def test_reserved_keys_are_dropped():

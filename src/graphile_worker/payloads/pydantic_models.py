@@ -57,6 +57,8 @@ class PydanticCodec(PayloadCodec[P]):
         try:
             read = self._adapter.validate_json(text)
         except self._invalid as error:
+            if complaint is None and (other := self._dump_to_fit(value)) is not None:
+                return other
             raise self._misfit(error) from None
         if complaint is not None:
             self._read_back.walk(value, read)
@@ -85,6 +87,23 @@ class PydanticCodec(PayloadCodec[P]):
             raise PayloadError(self._fault(value) or f"$: {reason}") from None
         return text, "holds values of other types than declared"
 
+    def _dump_to_fit(self, value: P) -> str | None:
+        """The JSON of a model that does not take its usual one, if there is any that arrives.
+
+        Models write `Json` fields as what is in them, computed fields although they forbid others,
+        and aliases although they only take names.
+        """
+        for by_alias in (True, None):
+            try:
+                text = self._adapter.dump_json(
+                    value, by_alias=by_alias, round_trip=True, warnings="error"
+                ).decode()
+                self._read_back.check(value, self._adapter.validate_json(text))
+            except (*self._unwritable, self._invalid, PayloadError):
+                continue
+            return text
+        return None
+
     def _fault(self, value: P, text: str = "") -> str | None:
         """NaN and infinity stand in the value; a NUL may be in what only its JSON shows."""
         try:
@@ -104,7 +123,9 @@ class PydanticCodec(PayloadCodec[P]):
             for key in detail["loc"]:
                 place = child(place, key)
             message = detail["msg"]
-            complaints.append(f"{place}: {message[:1].lower()}{message[1:]}")
+            if not message[1:2].isupper():  # as in "JSON input should be …"
+                message = f"{message[:1].lower()}{message[1:]}"
+            complaints.append(f"{place}: {message}")
         return PayloadError("; ".join(complaints))
 
 
