@@ -22,6 +22,7 @@ from graphile_worker.queries.history import add_sample
 from graphile_worker.queries.release_jobs import release_claim, release_completed
 from graphile_worker.queries.task_ids import register_tasks
 from graphile_worker.queries.watch_frame import watch_frame
+from graphile_worker.queries.watch_queue import queue_reading, unserved_tasks
 from graphile_worker.queries.workers import locked_jobs_of
 
 SCHEMA = Schema("graphile_worker")
@@ -135,6 +136,9 @@ async def test_a_time_that_python_cannot_hold_hides_nothing(
     assert (await database.run(admin_samples.pulse(SCHEMA))).oldest_run_at == first
     await database.run(admin_samples.failures(SCHEMA, scope=10, task=None, limit=10))
     await database.run(add_sample(SCHEMA))
+    oldest = (await database.run(queue_reading(SCHEMA))).oldest_ready
+    assert 2000 * 365 * 86400 < oldest < float("inf")
+    assert await database.run(unserved_tasks(SCHEMA, due_for=60.0)) == []
     frame = await database.run(watch_frame(SCHEMA))
     assert frame.oldest_seconds == frame.tasks[0].oldest_seconds
     assert frame.oldest_seconds > 2000 * 365 * 86400

@@ -7,7 +7,10 @@ select
   count(*) filter (where j.locked_at is not null),
   count(*) filter (where j.locked_at is null and j.attempts >= j.max_attempts),
   coalesce(
-    extract(epoch from now() - min(j.run_at) filter (where j.is_available and j.run_at <= now())),
+    extract(
+      epoch from now() - min(greatest(j.run_at, '0001-01-01 UTC'))
+        filter (where j.is_available and j.run_at <= now())
+    ),
     0
   )::double precision,
   (
