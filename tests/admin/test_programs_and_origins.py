@@ -52,3 +52,12 @@ async def test_who_is_refused_is_told_how_to_say_under_which_name_this_is_reache
     assert answer.status_code == 403
     assert "it comes from https://jobs.example" in answer.json()["detail"]
     assert "give it as origin" in answer.json()["detail"]
+
+
+async def test_who_says_no_origin_is_not_told_to_give_it_as_origin() -> None:
+    async with admin("postgres://nowhere") as client:
+        client.headers.pop("Sec-Fetch-Site")
+        answer = await client.post("/api/v1/jobs", json={"task": ""}, headers={"Origin": "null"})
+    assert answer.status_code == 403
+    assert "as origin" not in answer.json()["detail"]
+    assert "Referrer-Policy" in answer.json()["detail"]

@@ -7,6 +7,8 @@ from support.admin_site import fill, serving
 from support.browser import DESKTOP, PHONE, axe, browser, opened
 from support.running import sql
 
+from graphile_worker.admin import Identity
+
 pytestmark = [pytest.mark.full, pytest.mark.timeout(300)]
 
 SCREENS = [
@@ -120,6 +122,27 @@ async def test_without_a_script_all_can_be_seen_and_a_job_retried(gw_database: s
             )
             == 29
         )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "jobs.test"], ids=["secure", "plain HTTP"])
+@pytest.mark.parametrize("via", ["header", "basic"])
+async def test_a_form_comes_from_here_over_plain_http_too(
+    gw_database: str, host: str, via: str
+) -> None:
+    """There browsers say `Origin` only; they trust this machine without HTTPS, but no other name."""
+    async with (
+        sql(gw_database) as connection,
+        serving(gw_database) as (base, door, _made),
+        browser("--host-resolver-rules=MAP jobs.test 127.0.0.1") as chromium,
+        opened(chromium) as (page, _complaints),
+    ):
+        door.identity = Identity.of("alice", "admin", via=via)
+        await connection.execute(
+            """select graphile_worker.add_job('t', '{"password": "hunter2"}')"""
+        )
+        await page.goto(base.replace("127.0.0.1", host) + "jobs/1")
+        await page.get_by_role("button", name="Reveal").click()
+        await page.get_by_text("hunter2").first.wait_for()
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -47,6 +47,12 @@ def check_origin(scope: Scope, identity: Identity, *, origin: str | None) -> Non
             "it says neither by Sec-Fetch-Site nor by Origin where it comes from; programs send a "
             f"bearer token, or any text in {CSRF_HEADER}"
         )
+    if given == "null":
+        raise _refused(
+            "the browser keeps to itself where it comes from (Origin: null), as it does in a "
+            "sandboxed frame, or where a proxy says Referrer-Policy: no-referrer; let it say "
+            "same-origin"
+        )
     if given.lower() not in {origin, _origin_of(scope)}:
         raise _refused(
             f"it comes from {given[:200]}; if that is where people reach this, give it as origin"
