@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -233,6 +235,64 @@ async def test_the_watch_survives_a_database_that_goes_away(
         )
         del looks[:]
         await until(lambda: has_queue(looks))
+
+
+@pytest.fixture
+def fields_on_records() -> Iterator[None]:
+    """A program whose record factory sets fields that ours has too; then `extra=` may not."""
+    usual = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **more: Any) -> logging.LogRecord:
+        record = usual(*args, **more)
+        for name in ("schema", "worker_id", "event"):
+            setattr(record, name, "set by the program")
+        return record
+
+    logging.setLogRecordFactory(factory)
+    yield
+    logging.setLogRecordFactory(usual)
+
+
+@pytest.mark.usefixtures("fields_on_records")
+async def test_an_alert_whose_fields_the_logging_refuses_is_logged_and_the_watch_goes_on(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = QueueWatch(interval=0.1)
+    # A new schema, since the worker's own lines, and those of migrations, have such fields too.
+    options = {"plugins": [watch], "schema": "tenant"}
+    with caplog.at_level(logging.INFO):
+        async with running(gw_database, tasks=[work], **options), sql(gw_database) as db:
+            await db.execute(
+                "select tenant.add_job('other', run_at => now() - interval '10 minutes')"
+            )
+            await until(lambda: logged(caplog, "1 jobs are ready, the first since"))
+            await db.execute("delete from tenant._private_jobs")
+            await until(lambda: logged(caplog, "over: old ready job"))
+    assert await logged(caplog, "schema migrated")
+    assert await logged(caplog, ": looking for jobs")
+
+
+async def logged(caplog: pytest.LogCaptureFixture, text: str) -> bool:
+    return any(text in record.getMessage() for record in caplog.records)
+
+
+async def test_a_subscriber_that_raises_is_logged_and_the_watch_goes_on(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[Seen] = []
+    watch = QueueWatch(interval=0.1)
+
+    def broken(seen: Seen) -> None:
+        raise LookupError(f"of {seen.schema}")
+
+    watch.subscribe(broken)
+    watch.subscribe(looks.append)
+    async with running(gw_database, tasks=[work], plugins=[watch]):
+        await until(lambda: at_least(looks, 3))
+    failed = [record for record in caplog.records if "broken" in record.getMessage()]
+    assert len(failed) >= 3
+    assert failed[0].exc_info is not None
+    assert str(failed[0].exc_info[1]) == "of graphile_worker"
 
 
 async def has_queue(looks: list[Seen]) -> bool:

@@ -19,6 +19,7 @@ from graphile_worker.drivers.conninfo import VARIABLES, parse
 from graphile_worker.drivers.lookup_files import password_in, read_passfile, service_in
 from graphile_worker.drivers.target import Endpoint, Keepalive, Target
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.runtime.log_fields import log_fields
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +136,8 @@ def _check(keys: dict[str, str]) -> None:
             )
     for key, harmless in _NOT_ENFORCED.items():
         if key in keys and keys[key] not in harmless:
-            _log.warning("a connection option cannot be enforced by asyncpg", extra={"key": key})
+            text = "a connection option cannot be enforced by asyncpg"
+            log_fields(_log, logging.WARNING, text, fields={"key": key})
 
 
 def _hosts(keys: dict[str, str]) -> list[tuple[str, int]]:

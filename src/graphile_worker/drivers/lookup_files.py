@@ -14,6 +14,7 @@ from pathlib import Path
 
 from graphile_worker.drivers.conninfo import known
 from graphile_worker.errors import ConfigurationError
+from graphile_worker.runtime.log_fields import log_fields
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +47,8 @@ def read_passfile(path: Path) -> str:
         if not stat.S_ISREG(mode):
             return ""
         if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-            _log.warning(
-                "the password file is ignored: others may read it; chmod 600 it",
-                extra={"passfile": str(path)},
-            )
+            text = "the password file is ignored: others may read it; chmod 600 it"
+            log_fields(_log, logging.WARNING, text, fields={"passfile": str(path)})
             return ""
         return path.read_text(encoding="utf-8")
     except OSError:

@@ -33,6 +33,7 @@ from graphile_worker.migrations.state import (
     refuse_unreadable,
     warn_newer,
 )
+from graphile_worker.runtime.log_fields import log_fields
 from graphile_worker.runtime.retry import Backoff
 
 _log = logging.getLogger(__name__)
@@ -249,10 +250,9 @@ def _result(
         )
         _log.warning("%s", warnings[-1])
     if applied:
-        _log.info(
-            "schema migrated",
-            extra={"schema": schema.name, "before": before.revision or 0, "after": after.revision},
-        )
+        revisions = {"before": before.revision or 0, "after": after.revision}
+        fields = {"schema": schema.name, **revisions}
+        log_fields(_log, logging.INFO, "schema migrated", fields=fields)
     return MigrationResult(
         before=before.revision or 0,
         after=after.revision or 0,

@@ -24,6 +24,7 @@ from graphile_worker.queries.watch_queue import (
     watcher_exists,
 )
 from graphile_worker.runtime.duration import Duration, duration
+from graphile_worker.runtime.log_fields import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class QueueWatch:
         self._watching: dict[Database, tuple[_Watcher, asyncio.Task[None]]] = {}
 
     def subscribe(self, subscriber: Callable[[Seen], None]) -> None:
-        """Call back with what each look brings, on the event loop."""
+        """Call back with what each look brings, on the event loop; what it raises is logged."""
         self._subscribers.append(subscriber)
 
     def register(self, hooks: HookRegistry) -> None:
@@ -133,7 +134,10 @@ class QueueWatch:
                 try:
                     self._tell(watcher, await watcher.look())
                 except (DatabaseError, OSError) as error:
-                    logger.warning("cannot look at the queue: %s", error)
+                    log_fields(logger, logging.WARNING, "cannot look at the queue: %s", error)
+                except Exception as error:  # noqa: BLE001 (or nobody would ever warn again)
+                    text = "a look at the queue went wrong; the next one follows"
+                    log_fields(logger, logging.ERROR, text, error=error)
                 await asyncio.sleep(self._interval)
         finally:
             await watcher.aclose()
@@ -142,7 +146,11 @@ class QueueWatch:
         watcher.warn(seen)
         seen = replace(seen, watched_here=self._is_watched_here(seen.schema))
         for subscriber in self._subscribers:
-            subscriber(seen)
+            try:
+                subscriber(seen)
+            except Exception as error:  # noqa: BLE001 (the program's own)
+                text = "%r, which subscribed to the queue watch, failed"
+                log_fields(logger, logging.ERROR, text, subscriber, error=error)
 
     def _is_watched_here(self, schema: str) -> bool:
         return any(
@@ -220,13 +228,14 @@ class _Watcher:
     def warn(self, seen: Seen) -> None:
         """Log what has begun, and what is over."""
         for name, problem in problems(seen, self._thresholds).items():
-            extra = {"alert": name, "schema": seen.schema}
+            fields = {"alert": name, "schema": seen.schema}
             if problem is not None and name not in self._warned:
                 self._warned.add(name)
-                logger.warning("%s", problem, extra=extra)
+                log_fields(logger, logging.WARNING, "%s", problem, fields=fields)
             elif problem is None and name in self._warned:
                 self._warned.discard(name)
-                logger.warning("over: %s", name.replace("_", " "), extra=extra)
+                over = name.replace("_", " ")
+                log_fields(logger, logging.WARNING, "over: %s", over, fields=fields)
 
     async def aclose(self) -> None:
         """Let another one watch."""
