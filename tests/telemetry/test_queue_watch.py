@@ -173,11 +173,33 @@ async def test_behind_a_pooler_the_watch_leaves_no_lock_that_stops_the_next_one(
     watch = QueueWatch(interval=0.1)
     watch.subscribe(looks.append)
     with pgbouncer(gw_database, server_connections=4) as pooled:
-        options = {"direct_database_url": gw_database, "prepared_statements": False}
+        options = {"use_notification_delivery": False, "prepared_statements": False}
         for _ in range(2):
             del looks[:]
             async with running(pooled, tasks=[work], plugins=[watch], **options):
                 await until(lambda: has_queue(looks))
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer on this machine")
+async def test_behind_a_pooler_one_of_all_workers_watches_by_the_direct_road(
+    gw_database: str,
+) -> None:
+    first, second = QueueWatch(interval=0.1), QueueWatch(interval=0.1)
+    looks: list[Seen] = []
+    others: list[Seen] = []
+    first.subscribe(looks.append)
+    second.subscribe(others.append)
+    options = {"direct_database_url": gw_database, "prepared_statements": False}
+    with pgbouncer(gw_database, server_connections=4) as pooled:
+        async with running(pooled, tasks=[work], plugins=[second], **options):
+            async with running(pooled, tasks=[work], plugins=[first], **options):
+                await until(lambda: has_queue([*looks, *others]))
+                more, rest = len(looks) + 3, len(others) + 3
+                await until(lambda: at_least(looks, more))
+                await until(lambda: at_least(others, rest))
+                assert await has_queue(looks) != await has_queue(others), "one of them watches"
+            del others[:]
+            await until(lambda: has_queue(others))  # the first one left no lock
 
 
 async def test_a_pool_is_not_asked_to_watch_what_a_worker_with_a_url_watches(

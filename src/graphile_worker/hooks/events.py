@@ -46,6 +46,8 @@ class WorkerStart(ObserverEvent):
     """`run()` begins: the worker is registered, and has no work yet. Not for `run_once`."""
 
     database: Database
+    direct_database: Database
+    """Of `direct_database_url`, for what needs a session of the server; the same without one."""
     worker_id: str
     extensions: Mapping[type, object]
     """What `ctx.get_ext` gives to handlers."""

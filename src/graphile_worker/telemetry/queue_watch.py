@@ -72,9 +72,10 @@ class QueueWatch:
 
     The look reads the whole table of jobs, so of all processes that would look, one does: it holds
     an advisory lock, on a connection of its own, besides `max_pg_conn`. When it ends, another one
-    takes over within an interval. Out of a caller's pool, or with `prepared_statements=False`, as
-    behind a pooler, a connection is borrowed for each look: where none but such workers run, each
-    of them looks. A warning is logged when something begins, and again when it is over.
+    takes over within an interval. That connection leads to `direct_database_url`, where there is
+    one. Without it, out of a caller's pool, or with `prepared_statements=False`, as behind a
+    pooler, a connection is borrowed for each look: where none but such workers run, each of them
+    looks. A warning is logged when something begins, and again when it is over.
 
     One object may serve several workers of a process, also of different schemas.
 
@@ -118,7 +119,8 @@ class QueueWatch:
         database = event.database
         if database in self._watching:
             return  # registered twice: two plugins of this worker have the same watch
-        watcher = _Watcher(database, self._schemas[database], self.thresholds)
+        schema = self._schemas[database]
+        watcher = _Watcher(database, event.direct_database, schema, self.thresholds)
         self._watching[database] = watcher, asyncio.create_task(self._watch(watcher))
 
     async def _end(self, event: WorkerShutdown) -> None:
@@ -192,11 +194,14 @@ def problems(seen: Seen, thresholds: Thresholds) -> dict[str, str | None]:
 class _Watcher:
     """One worker's looks at the queue, and its place as the one that does."""
 
-    def __init__(self, database: Database, schema: Schema, thresholds: Thresholds) -> None:
+    def __init__(
+        self, database: Database, direct: Database, schema: Schema, thresholds: Thresholds
+    ) -> None:
         self.schema = schema
         self.watches = False
         """Whether the last look that was answered brought how the queue stands."""
         self._database = database
+        self._direct = direct
         self._thresholds = thresholds
         self._pool_patience = _seconds(thresholds.pool_wait)
         self._unserved_for = _seconds(thresholds.unserved)
@@ -256,7 +261,7 @@ class _Watcher:
     @asynccontextmanager
     async def _as_watcher(self) -> AsyncGenerator[Connection | None]:
         """A connection to look on; None where another process watches."""
-        if not self._database.keeps_sessions:
+        if not self._direct.keeps_sessions:
             # The lock would keep a connection out of the caller's pool, maybe the last one. Behind
             # a pooler it would outlive this process, and nobody could watch.
             async with self._database.connection() as borrowed:
@@ -272,7 +277,7 @@ class _Watcher:
             raise
 
     async def _become_watcher(self) -> None:
-        connection = await self._database.dedicated("watch")
+        connection = await self._direct.dedicated("watch")
         try:
             elected = await connection.run(become_watcher(self.schema))
         except BaseException:

@@ -15,7 +15,8 @@ class Opened:
 
     Attributes:
         database: where its tables are.
-        direct: for LISTEN and the heartbeat; the same where no other is given.
+        direct: for LISTEN, the heartbeat and what else needs a session; the same where no other
+            is given.
         has_queue_index: whether our index is there.
         history: what is to be recorded; None: nothing.
         resources: closes what was opened.

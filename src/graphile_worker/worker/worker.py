@@ -283,7 +283,7 @@ class Worker:
     def _told_of_run(self) -> AbstractAsyncContextManager[None]:
         return run_told(
             self._hooks,
-            self._database,
+            self._opened,
             self._identity,
             self._options,
             lambda: self._shutdown_reason or ShutdownReason.GRACEFUL,

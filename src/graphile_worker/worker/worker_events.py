@@ -10,6 +10,7 @@ from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.hooks.events import WorkerInit, WorkerShutdown, WorkerStart
 from graphile_worker.hooks.reasons import ShutdownReason
 from graphile_worker.recovery.identity import WorkerIdentity
+from graphile_worker.worker.opened import Opened
 from graphile_worker.worker.settings import WorkerSettings
 
 
@@ -26,7 +27,7 @@ async def tell_of_init(hooks: Hooks, database: Database, options: WorkerSettings
 @asynccontextmanager
 async def run_told(
     hooks: Hooks,
-    database: Database,
+    opened: Opened,
     identity: WorkerIdentity,
     options: WorkerSettings,
     reason: Callable[[], ShutdownReason],
@@ -35,14 +36,17 @@ async def run_told(
 
     Args:
         hooks: who wants to know.
-        database: the worker's.
+        opened: the worker's databases.
         identity: the worker's; it may become another one meanwhile.
         options: the worker's.
         reason: why it ends, unless by an exception; asked at the end.
     """
     if hooks.worker_start is not None:
         start = WorkerStart(
-            database=database, worker_id=identity.id, extensions=options.extensions_by_type()
+            database=opened.database,
+            direct_database=opened.direct,
+            worker_id=identity.id,
+            extensions=options.extensions_by_type(),
         )
         slow = hooks.worker_start(start)
         if slow is not None:
@@ -53,7 +57,7 @@ async def run_told(
         ended = reason()
     finally:
         if hooks.worker_shutdown is not None:
-            end = WorkerShutdown(database=database, worker_id=identity.id, reason=ended)
+            end = WorkerShutdown(database=opened.database, worker_id=identity.id, reason=ended)
             slow = hooks.worker_shutdown(end)
             if slow is not None:
                 await slow

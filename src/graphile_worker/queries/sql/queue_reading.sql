@@ -1,5 +1,6 @@
 -- What a watcher wants to know, in one look. It reads the whole table of jobs: once an interval, by
--- one process of a fleet. Other sessions' transactions are seen by superusers and members of
+-- one process of a fleet; by each, where none has a session of its own that could hold the lock, as
+-- behind a pooler without a direct road. Other sessions' transactions are seen by superusers and members of
 -- pg_monitor, and those of the own role by everybody.
 select
   count(*) filter (where j.is_available and j.run_at <= now()),
