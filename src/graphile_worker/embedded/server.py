@@ -16,7 +16,6 @@ from urllib.parse import quote
 from graphile_worker.embedded.account import reachable_binaries
 from graphile_worker.embedded.binaries import VARIABLE, Binaries, find_binaries
 from graphile_worker.errors import ConfigurationError, DatabaseError
-from graphile_worker.runtime.log_fields import log_fields
 
 if sys.platform != "win32":
     from graphile_worker.embedded import reaper
@@ -179,8 +178,10 @@ def _launch(place: Place, lock: int) -> Path:
     sockets = socket_folder(place.folder)
     if not sockets:
         raise DatabaseError(_failure(place, answer))
-    fields = {"folder": str(place.folder), "version": binaries.version}
-    log_fields(_logger, logging.INFO, "embedded PostgreSQL started", fields=fields)
+    _logger.info(
+        "embedded PostgreSQL started",
+        extra={"folder": str(place.folder), "version": binaries.version},
+    )
     return sockets
 
 
