@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ class Running:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._weighed = psutil.Process(process.pid)
+
+    @cached_property
+    def _weighed(self) -> psutil.Process:
+        """Looked for when it is needed: a program may have ended by now."""
+        return psutil.Process(self._process.pid)
 
     async def event(self, name: str) -> list[str]:
         """The words after the name of the next such event; others are passed over."""
