@@ -100,9 +100,7 @@ TARGETS = (
     _at_least("local queue ÷ pgqueuer", "rate.ours_local_queue", "rate.pgqueuer", 3),
     _at_least("local queue ÷ procrastinate", "rate.ours_local_queue", "rate.procrastinate", 30),
     _at_least("24 slots ÷ Node, 24 slots", "rate.ours_slots", "rate.node_slots", 5),
-    _at_least(
-        "turbo claim ÷ SQL loop of the normal claim", "rate.turbo_long", "rate.raw_long", 1.8
-    ),
+    _at_least("turbo claim ÷ SQL loop of the normal claim", "rate.ours_turbo", "rate.raw", 1.8),
     _at_least("turbo claim ÷ Node, local queue", "rate.ours_turbo", "rate.node_local_queue", 3),
     _at_most("latency p50 ÷ floor", "latency.ours_default.p50", "latency.floor.p50", 1.3),
     _at_most("latency p50 ÷ Node's", "latency.ours_default.p50", "latency.node_default.p50", 1.0),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphile_worker.embedded.server import EmbeddedPostgres
-from graphile_worker.embedded.throwaway import IN_MEMORY, throwaway_folder
+from graphile_worker.embedded.throwaway import throwaway_folder
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has one")
 
@@ -24,6 +24,15 @@ def test_it_is_in_memory_where_there_is_room(place: Path) -> None:
     assert throwaway_folder({}, memory=place, room=2**60) == usual()
 
 
+@ON_LINUX
+@pytest.mark.parametrize(("limit", "is_there"), [("max", True), ("3000", True), ("1500", False)])
+def test_what_a_container_may_use_counts(place: Path, limit: str, is_there: bool) -> None:
+    (place / "memory.max").write_text(f"{limit}\n")
+    (place / "memory.current").write_text("1000\n")
+    folder = throwaway_folder({}, memory=place, container=place, room=1000)
+    assert folder == (place if is_there else usual())
+
+
 def test_without_such_a_file_system_it_is_where_temporary_files_are(place: Path) -> None:
     assert throwaway_folder({}, memory=place / "missing", room=0) == usual()
 
@@ -33,15 +42,8 @@ def test_whoever_names_a_folder_is_followed(place: Path, name: str) -> None:
     assert throwaway_folder({name: "/somewhere"}, memory=place, room=0) == usual()
 
 
-def test_a_server_leaves_nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_is_made_there_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TMPDIR")
-
-    def here() -> set[Path]:
-        return {*usual().glob("gw-pg-data-*"), *IN_MEMORY.glob("gw-pg-data-*")}
-
-    before = here()
     with EmbeddedPostgres.start() as server:
-        [made] = here() - before
-        assert server.folder == made
-        assert made.parent == throwaway_folder()
-    assert made not in here()
+        assert server.folder.parent == throwaway_folder()
+    assert not server.folder.exists()

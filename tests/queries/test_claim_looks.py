@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from support.hot_path import as_workers_have_it
+from support.hot_path import as_workers_have_it, run
 
 from graphile_worker.database.schema import Schema
 from graphile_worker.jobs.claimed_job import (
@@ -74,7 +74,7 @@ async def claim(
         look=Look.HEADS if start is None else Look.PLAIN,
         start=start or FRONT,
     )
-    return statement.decode(await connection.fetch(statement.text, *statement.args))
+    return await run(connection, statement)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,5 @@ async def test_jobs_come_in_the_order_in_which_looks_everywhere_would_bring_them
         jobs = await claim(connection, start, limit)
         looks.claimed(jobs, start, 0.0, limit)
         claimed += [job.id for job in jobs]
-        release = release_completed(SCHEMA, worker_id="w", jobs=jobs)
-        await connection.fetch(release.text, *release.args)
+        await run(connection, release_completed(SCHEMA, worker_id="w", jobs=jobs))
     assert claimed == sorted(claimed)

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.hot_path import as_workers_have_it
+from support.hot_path import as_workers_have_it, run
 from support.running import sql
 
 from graphile_worker.database.schema import Schema
@@ -37,12 +37,6 @@ def claim(kind: Kind, start: Place, limit: int) -> Statement[list[ClaimedJob]]:
     if kind == "lock":
         return claim_by_row_lock(SCHEMA, **rules, limit=limit, start=start)
     return claim_jobs(SCHEMA, worker_id="w", **rules, limit=limit, look=Look.PLAIN, start=start)
-
-
-async def run(
-    connection: asyncpg.Connection, statement: Statement[list[ClaimedJob]]
-) -> list[ClaimedJob]:
-    return statement.decode(await connection.fetch(statement.text, *statement.args))
 
 
 @dataclass(frozen=True)

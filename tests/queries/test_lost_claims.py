@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 import pytest
+from support.hot_path import run
 from support.running import sql
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Statement
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Unfinished, Verdict
 from graphile_worker.queries.claim_jobs import Look, claim_jobs
@@ -24,17 +24,11 @@ from graphile_worker.queries.release_jobs import (
 SCHEMA = Schema("graphile_worker")
 RULES: dict[str, Any] = {"worker_id": "w", "task_ids": [1], "forbidden_flags": None, "now": None}
 
-T = TypeVar("T")
-
 
 @pytest.fixture
 async def connection(gw_database: str) -> AsyncIterator[asyncpg.Connection]:
     async with sql(gw_database) as connection:
         yield connection
-
-
-async def run(connection: asyncpg.Connection, statement: Statement[T]) -> T:
-    return statement.decode(await connection.fetch(statement.text, *statement.args))
 
 
 async def claim(connection: asyncpg.Connection, limit: int = 1) -> list[ClaimedJob]:

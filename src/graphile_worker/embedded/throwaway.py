@@ -18,7 +18,11 @@ _NAMES: Final = ("TMPDIR", "TEMP", "TMP")
 
 
 def throwaway_folder(
-    environ: Mapping[str, str] = os.environ, memory: Path = IN_MEMORY, room: int = _ROOM
+    environ: Mapping[str, str] = os.environ,
+    *,
+    memory: Path = IN_MEMORY,
+    container: Path = _CONTAINER,
+    room: int = _ROOM,
 ) -> Path:
     """The folder to make such data in: in memory, unless that is short or another one is asked for.
 
@@ -28,14 +32,16 @@ def throwaway_folder(
     Args:
         environ: with `TMPDIR` or the like, files go there, as everywhere.
         memory: the file system in memory.
-        room: bytes that must be free, of it and of the machine's memory.
+        container: where the limits of a container stand, if there is one.
+        room: bytes that must be free, of it, of the machine's memory and of the container's.
     """
     usual = Path(tempfile.gettempdir())
     if any(environ.get(name) for name in _NAMES):
         return usual
     try:
         state = os.statvfs(memory)
-        free = min(state.f_bavail * state.f_frsize, _available_memory(), _left_of_the_limit())
+        here = state.f_bavail * state.f_frsize
+        free = min(here, _available_memory(), _left_of_the_limit(container))
     except (OSError, ValueError):
         return usual
     return memory if free >= room and os.access(memory, os.W_OK | os.X_OK) else usual
@@ -50,11 +56,11 @@ def _available_memory() -> int:
     return 0
 
 
-def _left_of_the_limit() -> float:
+def _left_of_the_limit(container: Path) -> float:
     """The same of what a container may use, where it has a limit."""
     try:
-        limit = (_CONTAINER / "memory.max").read_text().strip()
-        used = int((_CONTAINER / "memory.current").read_text())
+        limit = (container / "memory.max").read_text().strip()
+        used = int((container / "memory.current").read_text())
     except OSError:
         return inf
     return inf if limit == "max" else int(limit) - used

@@ -7,13 +7,21 @@ from pathlib import Path
 
 from graphile_worker.database.schema import Schema
 
+_RUN_AT = (
+    "greatest('0001-01-01 UTC', least(j.run_at, '9999-12-31 23:59:59.999999 UTC'))"
+    " at time zone 'UTC'"
+)
+"""When a job is due, within the years that Python knows, and in no session's zone (docs/decisions:
+times)."""
+
 
 @lru_cache(maxsize=1024)
 def load(name: str, schema: Schema, limit: int | None = None) -> str:
     """The text of `sql/<name>.sql` with the schema filled in.
 
     A claim's batch size stands in its text as a literal (`:BATCH_SIZE`): with a parameter the
-    planner of a generic plan assumes a tenth of the table (docs/decisions: claim).
+    planner of a generic plan assumes a tenth of the table (docs/decisions: claim). `:RUN_AT` is the
+    time at which the job `j` is due, as Python can hold it.
     """
     text = schema.fill(_read(name))
     return text if limit is None else text.replace(":BATCH_SIZE", str(limit))
@@ -23,4 +31,4 @@ def load(name: str, schema: Schema, limit: int | None = None) -> str:
 def _read(name: str) -> str:
     text = (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
-    return "\n".join(lines).strip()
+    return "\n".join(lines).strip().replace(":RUN_AT", _RUN_AT)

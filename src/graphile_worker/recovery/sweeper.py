@@ -64,14 +64,14 @@ class Sweeper:
         interval = self._how.config.seconds_between_sweeps
         due = time.monotonic()
         while True:
-            wait = 0.0
+            is_due, wait = time.monotonic() >= due, 0.0
             try:
                 wait = await self._seconds_to_wait()
-                if not wait and time.monotonic() >= due:
+                if is_due and not wait:
                     await self._look()
             except DatabaseError as error:
                 logger.warning("could not look for dead workers: %s", error)
-            if not wait and time.monotonic() >= due:
+            if is_due and not wait:
                 # A fleet that was started together does not sweep together.
                 due = time.monotonic() + interval * random.uniform(0.9, 1.0)  # noqa: S311 (jitter)
             await asyncio.sleep(min(wait or due - time.monotonic(), self._sight.longest_pause))

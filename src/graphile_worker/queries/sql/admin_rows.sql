@@ -4,8 +4,7 @@
 -- errors the first $6 characters.
 select
   j.id, coalesce(t.identifier, ''), q.queue_name, j.priority,
-  -- Within the years that Python knows, and in no session's zone: docs/decisions/0015.
-  greatest('0001-01-01 UTC', least(j.run_at, '9999-12-31 23:59:59.999999 UTC')) at time zone 'UTC',
+  :RUN_AT,
   j.attempts, j.max_attempts, j.key, j.revision, j.flags::text, j.created_at, j.updated_at, j.locked_at, j.locked_by,
   left(j.last_error, $6::integer),
   length(j.last_error),

@@ -1,10 +1,7 @@
 -- Uses up the attempts of jobs, but for those that a worker took within the last four hours.
 select
   j.id, coalesce(t.identifier, ''), q.queue_name, j.payload::text,
-  j.priority,
-  -- Within the years that Python knows, and in no session's zone: docs/decisions/0015.
-  greatest('0001-01-01 UTC', least(j.run_at, '9999-12-31 23:59:59.999999 UTC')) at time zone 'UTC',
-  j.attempts, j.max_attempts, j.last_error, j.key, j.revision, j.flags::text,
+  j.priority, :RUN_AT, j.attempts, j.max_attempts, j.last_error, j.key, j.revision, j.flags::text,
   j.created_at, j.updated_at, j.locked_at, j.locked_by,
   case
     when j.locked_at is not null then 'locked'
