@@ -8,7 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement
+from graphile_worker.database.statement import Row, Statement, nothing
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Unfinished
 from graphile_worker.queries.loader import load
@@ -33,7 +33,7 @@ def release_completed(
 
 
 def release_claim(
-    schema: Schema, *, worker_id: str, jobs: Sequence[ClaimedJob]
+    schema: Schema, *, worker_id: str, jobs: Sequence[ClaimedJob], waits_for_disk: bool = True
 ) -> Statement[set[int]]:
     """Delete jobs of one claim that ran well, and unlock their queues.
 
@@ -43,12 +43,13 @@ def release_claim(
         schema: where the tables are.
         worker_id: whose jobs they are.
         jobs: all in named queues, or none.
+        waits_for_disk: False: a crash of the server may undo it, until a later commit has waited.
 
     Returns:
         The ids that were deleted; the others were no longer held as they were claimed.
     """
     name = "release_unqueued" if jobs[0].queue_id is None else "release_claim"
-    args = (worker_id, [job.id for job in jobs], jobs[0].locked_at)
+    args = (worker_id, [job.id for job in jobs], jobs[0].locked_at, waits_for_disk)
     return Statement(name, load(name, schema), args, _id_set)
 
 
@@ -116,8 +117,23 @@ def release_unfinished(
 
 def complete_in_transaction(schema: Schema, *, worker_id: str, job: ClaimedJob) -> Statement[bool]:
     """Delete one job in its handler's transaction; False: it is not ours, do not commit."""
-    args = (worker_id, [job.id], job.locked_at)
+    args = (worker_id, [job.id], job.locked_at, True)
     return Statement("complete_in_transaction", load("release_claim", schema), args, bool)
+
+
+def bring_to_disk(schema: Schema) -> Statement[None]:
+    """Wait until all that is committed is on the disk; nothing else changes."""
+    return Statement("bring_to_disk", load("bring_to_disk", schema), (), nothing)
+
+
+def may_bring_to_disk(schema: Schema) -> Statement[bool]:
+    """Whether this role may do so."""
+    name = "may_bring_to_disk"
+    return Statement(name, load(name, schema), (), _is_true)
+
+
+def _is_true(rows: Sequence[Row]) -> bool:
+    return bool(rows[0][0])
 
 
 def _stored(rows: Sequence[Row]) -> dict[int, bool]:

@@ -22,6 +22,7 @@ from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
+from graphile_worker.worker.unconfirmed import Unconfirmed
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,8 @@ class Claimer:
     """Asks for as many jobs as there is room for, and again while there is both room and work.
 
     Collaborators: `room` says how many jobs may be claimed now, `take` takes those that came over,
-    and hears how many were asked for; `release` is given what became of each; `turn_to_claim` is
-    awaited after each claim in `run`.
+    and hears how many were asked for; `release` is given what became of each; claims that find jobs
+    bring those that are `unconfirmed` to the disk; `turn_to_claim` is awaited after each in `run`.
     """
 
     def __init__(  # noqa: PLR0913 (a name for each collaborator)
@@ -46,6 +47,7 @@ class Claimer:
         room: Callable[[], int],
         take: Callable[[list[ClaimedJob], int], None],
         release: Callable[[ClaimedJob, Outcome], None],
+        unconfirmed: Unconfirmed,
         turn_to_claim: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._rules = rules
@@ -56,6 +58,7 @@ class Claimer:
         self._lost_claims = lost_claims
         self._room = room
         self._take = take
+        self._unconfirmed = unconfirmed
         self._turn_to_claim = turn_to_claim
         self.put = release
         """To be called with each job that was taken, and what became of it."""
@@ -161,11 +164,17 @@ class Claimer:
             self.answered_at, self.is_answered = started, True
             self._looks.claimed([], start, 0.0, limit)
             return []
+        mark = self._unconfirmed.claim_sent()
+        found = 0
         try:
             jobs = await self._connection.run(self._statement(limit, start))
+            found = len(jobs)
         except ConnectionLostError:
             self._lost_claims.suspect()
             raise
+        finally:
+            more = found == limit and not self._shutdown.draining.is_set()
+            self._unconfirmed.claim_ended(mark if found else None, more=more)
         self.answered_at = self._plans.claimed(started)
         self.is_answered = True
         self._hindrances.passed()

@@ -24,13 +24,14 @@ from graphile_worker.worker.claimer import Claimer
 from graphile_worker.worker.job_events import JobEvents
 from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.lost_claims import LostClaims
-from graphile_worker.worker.releaser import FULL_BATCH, Releaser
+from graphile_worker.worker.releaser import Releaser
 from graphile_worker.worker.run_job import JobRunner, Run, is_final
 from graphile_worker.worker.settings import LANES, WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.transaction_claimer import TransactionClaimer
+from graphile_worker.worker.waiting_outcomes import FULL_BATCH
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +127,7 @@ class Engine:
             self._connections[1],
             rules,
             self._kept_queues,
+            claims=self._connections[0],
             hurries=options.database is None and options.prepared_statements,
             on_completed=self._all_completed,
             on_released=self._released,
@@ -151,7 +153,7 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Nothing runs, everything is stored, and everybody was told."""
-        return not self.slots.running and not self.releaser.backlog and not self._untold
+        return not self.slots.running and self.releaser.is_empty and not self._untold
 
     async def aclose(self) -> None:
         """Stop threads, processes and connections, when all hooks have heard of all jobs."""
@@ -190,6 +192,7 @@ class Engine:
                 room=self._room,
                 take=self._take,
                 release=self.releaser.put,
+                unconfirmed=self.releaser.unconfirmed,
                 turn_to_claim=turn,
             )
         lanes = [SteadyConnection(self._database, f"claim {n}") for n in range(1, 1 + LANES)]

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from math import inf
 from typing import Final, TypeVar
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Outcome, Unfinished
+from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Unfinished
 from graphile_worker.queries.release_jobs import (
     Advanced,
+    bring_to_disk,
+    may_bring_to_disk,
     release_claim,
     release_completed,
     release_unfinished,
 )
 from graphile_worker.runtime.log_fields import log_fields
-from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
 from graphile_worker.worker.by_claim import by_claim
@@ -30,15 +29,14 @@ from graphile_worker.worker.freed_queues import FreedQueues
 from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.released import OnReleased, Pair
 from graphile_worker.worker.steady_connection import LOCKED, SteadyConnection
+from graphile_worker.worker.unconfirmed import Unconfirmed
+from graphile_worker.worker.until_answered import until_answered
+from graphile_worker.worker.waiting_outcomes import WaitingOutcomes
 
 logger = logging.getLogger(__name__)
 
-FULL_BATCH: Final = 1000
-"""Jobs in one statement; so many wait for no others."""
 _MOST_ADVANCED: Final = 100
 """Queues that go on in one statement."""
-_COMPANY: Final = 0.003
-"""Seconds for which outcomes wait for those of jobs that are about to run."""
 _BLOCKED_FOR: Final = 0.05
 """Seconds until a row that another session had locked is tried again."""
 _UNSTORABLE: Final = "the error of this job could not be stored: "
@@ -47,14 +45,15 @@ T = TypeVar("T")
 
 
 class Releaser:
-    """Collects outcomes while a statement is under way, and sends them in the next one.
+    """Sends the outcomes that came in while a statement was under way in the next one.
 
     No outcome is dropped: a lost connection is waited for, a row locked by somebody else is tried
     again, a text the database refuses is replaced. A job is ours until its outcome is stored.
 
     Args:
-        hurries: the connection has a lock_timeout, so that a statement that waits for locked rows
-            may be tried first, which is cheaper than one that passes them over.
+        claims: the connection that claims are sent on.
+        hurries: both are sessions of our own with a lock_timeout: a statement that waits for locked
+            rows may be tried first, which is cheaper than one that passes them over.
         delays: how long outcomes wait for others, at most, while nothing hurries them.
 
     Collaborators: `kept_queues` are those whose next job is taken with a release; `on_completed`
@@ -69,6 +68,7 @@ class Releaser:
         rules: ClaimRules,
         kept_queues: KeptQueues,
         *,
+        claims: SteadyConnection,
         hurries: bool,
         on_completed: Callable[[list[ClaimedJob]], None],
         on_released: OnReleased,
@@ -86,55 +86,51 @@ class Releaser:
         self._on_released = on_released
         self._on_queue_freed = on_queue_freed
         self._on_claim_lost = on_claim_lost
-        self._more_start = more_start
-        self._waiting: list[Pair] = []
         self._sending: list[Pair] = []
         self._blocked: dict[int, Pair] = {}
-        self._delays = delays if delays.any else None
-        self._timer: asyncio.Handle | None = None
-        self._flush_at = inf
-        self._is_due = False
+        self._doubted: list[ClaimedJob] = []
+        self.unconfirmed = Unconfirmed(
+            claims,
+            connection,
+            on_confirmed=self._confirmed,
+            on_doubted=self._doubt,
+            on_overdue=self._disk_is_due,
+        )
+        self._is_disk_due = self._may_leave_disk = False
         self._wakeup = Wakeup()
         self._freed_queues = FreedQueues(rules, on_due=self._wakeup)
         self._empty = asyncio.Event()
         self._empty.set()
+        self._waiting = WaitingOutcomes(
+            delays, on_first=self._empty.clear, on_due=self._wakeup, more_start=more_start
+        )
+        self.put = self._waiting.put
+        """To be called with each job that ran, and what became of it: it is stored soon."""
+        self.flush = self._waiting.flush
+        """To be called when what waits now is to wait no longer for others."""
         self._loop = asyncio.get_running_loop()
 
     @property
     def backlog(self) -> int:
-        """How many outcomes are not stored yet."""
-        return len(self._waiting) + len(self._sending) + len(self._blocked)
+        """How many outcomes are not released yet."""
+        waiting, blocked = len(self._waiting), len(self._blocked)
+        return waiting + len(self._sending) + blocked + len(self._doubted)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all outcomes are stored."""
+        return not self.backlog and not self.unconfirmed
 
     @property
     def unreleased(self) -> list[ClaimedJob]:
         """The jobs whose outcomes are not stored yet."""
-        return [job for job, _ in (*self._waiting, *self._sending, *self._blocked.values())]
-
-    def put(self, job: ClaimedJob, outcome: Outcome) -> None:
-        """Store what became of a job, soon."""
-        waiting = self._waiting
-        waiting.append((job, outcome))
-        if self._delays is not None:
-            self._empty.clear()
-            self._wait_for_others(self._delays.of(job, outcome))
-        elif len(waiting) == 1:  # whoever takes the list takes all of it
-            self._empty.clear()
-            self.flush()
-
-    def flush(self) -> None:
-        """Let what waits now wait no longer for others."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer, self._flush_at = None, inf
-        if self._waiting:
-            self._is_due = True
-            self._wakeup()
+        pairs = (*self._waiting, *self._sending, *self._blocked.values())
+        return [*(job for job, _ in pairs), *self._doubted, *self.unconfirmed.jobs]
 
     def hurry(self) -> None:
         """From now on nothing waits for others; idempotent."""
-        self._delays = None
         self._freed_queues.hurry()
-        self.flush()
+        self._waiting.hurry()
 
     def queue_freed(self, queue_id: int) -> None:
         """A named queue of ours is free, and may have a next job."""
@@ -147,48 +143,31 @@ class Releaser:
 
     async def run(self) -> None:
         """Store outcomes until cancelled."""
-        with suppress(DatabaseError):  # it is opened again when it is needed
-            await self._connection.open()
-        while True:
-            await self._wakeup.wait()
-            await self._wait_for_company()
-            while self._take_due():
-                await self._send(self._sending)
-                self._sending = []
-                await self._wait_for_company()
-            if self._freed_queues.is_due:
-                await self._announce()
-            if not self.backlog:
-                self._empty.set()
+        with suppress(DatabaseError):  # the connection is opened again when it is needed
+            if self._hurries:
+                self._may_leave_disk = await self._connection.run(may_bring_to_disk(self._schema))
+        try:
+            while True:
+                await self._wakeup.wait()
+                await self._store()
+        finally:
+            self.unconfirmed.stop()
 
-    def _wait_for_others(self, delay: float) -> None:
-        """What waits is sent after `delay` seconds, or before."""
-        if delay == 0 or len(self._waiting) >= FULL_BATCH:
-            self.flush()
-        elif not self._is_due:
-            at = self._loop.time() + delay
-            if at < self._flush_at:
-                if self._timer is not None:
-                    self._timer.cancel()
-                # A timer of uvloop does not always know when it is due.
-                self._timer, self._flush_at = self._loop.call_at(at, self.flush), at
-
-    async def _wait_for_company(self) -> None:
-        """Wait for jobs that start and end in the next turns of the loop; no queue waits."""
-        seen, until = 0, time.monotonic() + _COMPANY
-        while seen < len(self._waiting) < FULL_BATCH and self._more_start():
-            if time.monotonic() > until or any(job.queue_id for job, _ in self._waiting[seen:]):
-                return
-            seen = len(self._waiting)
-            await asyncio.sleep(0)
-
-    def _take_due(self) -> bool:
-        """Take what is to be sent now; False: nothing is."""
-        if not self._waiting or not (self._is_due or self._delays is None):
-            return False
-        self._sending, self._waiting = self._waiting[:FULL_BATCH], self._waiting[FULL_BATCH:]
-        self._is_due = bool(self._waiting)
-        return True
+    async def _store(self) -> None:
+        """Send what is due, and what becomes due meanwhile."""
+        waiting = self._waiting
+        await waiting.wait_for_company()
+        while batch := waiting.take():
+            self._sending = batch
+            await self._send(batch)
+            self._sending = []
+            await self._settle()
+            await waiting.wait_for_company()
+        await self._settle()
+        if self._freed_queues.is_due:
+            await self._announce()
+        if self.is_empty:
+            self._empty.set()
 
     async def _send(self, batch: list[Pair]) -> None:
         plain = [job for job, end in batch if end is COMPLETED and job.queue_id is None]
@@ -273,27 +252,72 @@ class Releaser:
         self._stored(pairs, stored, ambiguous=ambiguous or also_ambiguous)
 
     async def _complete_claim(self, jobs: list[ClaimedJob]) -> None:
-        statement = release_claim(self._schema, worker_id=self._identity.id, jobs=jobs)
+        waits_for_disk = not (self.unconfirmed.is_followed and self._may_leave_disk)
+        epoch = self.unconfirmed.epoch
+        statement = release_claim(
+            self._schema, worker_id=self._identity.id, jobs=jobs, waits_for_disk=waits_for_disk
+        )
         try:
             gone, ambiguous = await self._persist(statement, waits_for_locks=False)
         except DatabaseError as error:
             if error.sqlstate != LOCKED:
                 raise
-            await self._complete_any(jobs)
-            return
+            gone, ambiguous = set(), True
         done = jobs if len(gone) == len(jobs) else [job for job in jobs if job.id in gone]
         if done:
-            self._completed(done)
+            self._free_queues(done)
+            if waits_for_disk:
+                self._on_completed(done)
+            else:
+                self.unconfirmed.add(done, epoch)
         if len(done) < len(jobs):
             rest = [job for job in jobs if job.id not in gone]
-            await self._complete_any(rest, ambiguous=ambiguous)
+            if ambiguous and not waits_for_disk:
+                await self._complete_again(rest)
+            else:
+                await self._complete_any(rest, ambiguous=ambiguous)
 
-    def _completed(self, jobs: list[ClaimedJob]) -> None:
+    async def _complete_again(self, jobs: list[ClaimedJob]) -> None:
+        """Jobs that were completed by a commit that did not wait for the disk, or perhaps not."""
+        epoch = self.unconfirmed.epoch
+        stored, _ = await self._delete(jobs)
+        found = [job for job in jobs if job.id in stored]
+        self._stored([(job, COMPLETED) for job in found], stored, ambiguous=False)
+        gone = [job for job in jobs if job.id not in stored]
+        if gone:
+            self._free_queues(gone)
+            self.unconfirmed.add(gone, epoch)
+
+    def _free_queues(self, jobs: list[ClaimedJob]) -> None:
         for job in jobs:
             if job.queue_id is None:
                 break  # then none is in a queue
             self.queue_freed(job.queue_id)
+
+    def _confirmed(self, jobs: list[ClaimedJob]) -> None:
         self._on_completed(jobs)
+        if self.is_empty:
+            self._empty.set()
+
+    def _doubt(self, jobs: list[ClaimedJob]) -> None:
+        self._doubted += jobs
+        self._wakeup()
+
+    def _disk_is_due(self) -> None:
+        self._is_disk_due = True
+        self._wakeup()
+
+    async def _settle(self) -> None:
+        """See to completions whose commits did not wait for the disk."""
+        if self._is_disk_due and self.unconfirmed:
+            mark = self.unconfirmed.mark
+            await self._persist(bring_to_disk(self._schema))
+            self.unconfirmed.committed(mark)
+        self._is_disk_due = False
+        if self._doubted:
+            doubted = self._doubted.copy()
+            await self._complete_again(doubted)
+            del self._doubted[: len(doubted)]
 
     async def _delete(self, jobs: list[ClaimedJob]) -> tuple[dict[int, bool], bool]:
         return await self._persist(
@@ -329,32 +353,13 @@ class Releaser:
     async def _persist(
         self, statement: Statement[T], *, waits_for_locks: bool = True
     ) -> tuple[T, bool]:
-        """Send it until it is answered.
-
-        Returns:
-            The answer, and whether an earlier try may have been carried out without answering.
-
-        Raises:
-            DatabaseError: the values were refused (SQLSTATE class 22 or 23), or another session
-                has a row locked (55P03) that is not waited for.
-        """
-        ambiguous = False
-        delays = Backoff().delays()
-        while True:
-            try:
-                return await self._connection.run(statement), ambiguous
-            except DatabaseError as error:
-                if _is_refusal(error) or (error.sqlstate == LOCKED and not waits_for_locks):
-                    raise
-                ambiguous = True
-                delay = next(delays)
-                logger.warning(
-                    "cannot store the outcome of %d jobs, trying again in %.1f s: %s",
-                    self.backlog,
-                    delay,
-                    error,
-                )
-                await asyncio.sleep(delay)
+        """Send it until it is answered; see `until_answered`."""
+        return await until_answered(
+            self._connection,
+            statement,
+            what=lambda: f"store the outcome of {len(self.unreleased)} jobs",
+            waits_for_locks=waits_for_locks,
+        )
 
     def _stored(
         self,
@@ -391,8 +396,3 @@ class Releaser:
 
     def _unblock(self, job_id: int) -> None:
         self.put(*self._blocked.pop(job_id))
-
-
-def _is_refusal(error: DatabaseError) -> bool:
-    """The values themselves are at fault: sending them again cannot help."""
-    return error.sqlstate is not None and error.sqlstate[:2] in {"22", "23"}

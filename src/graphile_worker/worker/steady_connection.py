@@ -52,6 +52,8 @@ class SteadyConnection:
         self._settings = settings
         self._patience = _PATIENCE
         self._connection: Connection | None = None
+        self.opened = 0
+        """How many times; a session that was lost and opened again is another one."""
 
     async def run(self, statement: Statement[T]) -> T:
         """Send a statement.
@@ -97,6 +99,7 @@ class SteadyConnection:
                 f"the database did not answer within {patience:.0f} s"
             ) from None
         self._connection = connection
+        self.opened += 1
         return connection
 
     async def discard_plans(self) -> None:

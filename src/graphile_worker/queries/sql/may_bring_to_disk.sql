@@ -1,0 +1,4 @@
+-- Everybody may, unless the right was taken away or the server knows no such function.
+select coalesce(bool_and(has_function_privilege(p.oid, 'execute')), false)
+from pg_proc as p
+where p.proname = 'pg_logical_emit_message' and p.pronamespace = 'pg_catalog'::regnamespace

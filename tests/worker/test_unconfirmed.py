@@ -1,0 +1,199 @@
+"""Completions whose commits did not wait for the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from chaos.server import Server
+from support.recorder import Recorder
+from support.releasing import SCHEMA, claimed, releasing
+from support.running import running, sql, until
+
+from graphile_worker import JobComplete, WorkerContext, WorkerUtils, task
+from graphile_worker.client.open_database import open_database
+from graphile_worker.database.executor import Database
+from graphile_worker.jobs.claimed_job import ClaimedJob
+from graphile_worker.jobs.outcome import COMPLETED
+from graphile_worker.queries.release_jobs import may_bring_to_disk
+from graphile_worker.worker.steady_connection import SteadyConnection
+from graphile_worker.worker.unconfirmed import Unconfirmed
+
+COUNT = "select count(*) from graphile_worker._private_jobs"
+FORGETFUL = {"fsync": "off", "wal_writer_delay": "10s", "log_min_messages": "fatal"}
+"""What no commit brings to the disk stays away from it, until the server is gone."""
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with Server(FORGETFUL) as server:
+        yield server
+
+
+@pytest.fixture
+async def database(server: Server) -> AsyncIterator[Database]:
+    database = await open_database(server.url)
+    await WorkerUtils(database).migrate()
+    yield database
+    await database.aclose()
+
+
+def left(url: str, count: int) -> Callable[[], Any]:
+    async def so_many() -> bool:
+        async with sql(url) as connection:
+            return bool(await connection.fetchval(COUNT) == count)
+
+    return so_many
+
+
+async def test_what_a_crash_undid_is_stored_again(server: Server, database: Database) -> None:
+    stored: list[ClaimedJob] = []
+    claims = SteadyConnection(database, "claim")
+    await claims.open()
+    jobs = await claimed(database, WorkerUtils(database), 3)
+    async with releasing(database, claims=claims, on_completed=stored.extend) as releaser:
+        releaser.unconfirmed.is_followed = True
+        releaser.unconfirmed.claim_sent()  # for as long as it is under way nobody else is asked
+        for job in jobs:
+            releaser.put(job, COMPLETED)
+        await until(left(server.url, 0))
+        assert not stored
+        assert {job.id for job in releaser.unreleased} == {job.id for job in jobs}
+
+        await server.restart(signal.SIGQUIT)
+        assert await left(server.url, 3)(), "nothing is undone, and this test proves nothing"
+
+        releaser.unconfirmed.claim_ended(None, more=False)
+        await asyncio.wait_for(releaser.wait_empty(), 15)
+    assert stored == []
+    assert await left(server.url, 0)()
+
+
+async def test_without_a_claim_that_follows_something_else_waits_for_the_disk(
+    server: Server, database: Database
+) -> None:
+    stored: list[ClaimedJob] = []
+    jobs = await claimed(database, WorkerUtils(database), 3)
+    async with releasing(database, on_completed=stored.extend) as releaser:
+        releaser.unconfirmed.is_followed = True
+        for job in jobs:
+            releaser.put(job, COMPLETED)
+        await asyncio.wait_for(releaser.wait_empty(), 15)
+    assert stored == jobs
+    await server.restart(signal.SIGQUIT)
+    assert await left(server.url, 0)()
+
+
+async def test_no_job_is_lost_nor_runs_twice_where_a_server_crashes_under_its_worker(
+    server: Server, database: Database
+) -> None:
+    runs: Counter[int] = Counter()
+    due = asyncio.Event()
+
+    @task
+    async def count(payload: dict[str, int], ctx: WorkerContext) -> None:
+        del payload
+        runs[ctx.job.id] += 1
+        if len(runs) % 500 == 0:
+            due.set()
+
+    ids = await WorkerUtils(database).add_jobs(count.job({}) for _ in range(2000))
+    recorder = Recorder([JobComplete])
+    async with running(server.url, tasks=[count], plugins=[recorder], concurrency=2):
+        for _ in range(3):
+            async with asyncio.timeout(30):
+                await due.wait()
+            await server.restart(signal.SIGQUIT)
+            due.clear()
+        await until(left(server.url, 0), seconds=30)
+    assert runs == {job.id: 1 for job in ids}
+    told = Counter(event.job.id for event in recorder.of(JobComplete))
+    assert told == runs
+
+
+async def test_a_role_that_may_write_no_messages_waits_for_the_disk(
+    server: Server, database: Database
+) -> None:
+    assert await database.run(may_bring_to_disk(SCHEMA))
+    async with sql(server.url) as connection:
+        await connection.execute(
+            "create role plain login;"
+            "do $$ declare f regprocedure; begin"
+            " for f in select oid from pg_proc where proname = 'pg_logical_emit_message' loop"
+            " execute format('revoke execute on function %s from public', f);"
+            " end loop; end $$"
+        )
+    plain = await open_database(server.url.replace("postgres@", "plain@"))
+    assert not await plain.run(may_bring_to_disk(SCHEMA))
+    await plain.aclose()
+
+
+class Told:
+    """What an `Unconfirmed` says."""
+
+    def __init__(self, claims: SteadyConnection, releases: SteadyConnection) -> None:
+        self.confirmed: list[ClaimedJob] = []
+        self.doubted: list[ClaimedJob] = []
+        self.overdue = asyncio.Event()
+        self.of = Unconfirmed(
+            claims,
+            releases,
+            on_confirmed=self.confirmed.extend,
+            on_doubted=self.doubted.extend,
+            on_overdue=self.overdue.set,
+        )
+
+
+@pytest.fixture
+async def sessions(database: Database) -> AsyncIterator[list[SteadyConnection]]:
+    sessions = [SteadyConnection(database, name) for name in ("claim", "release")]
+    for session in sessions:
+        await session.open()
+    yield sessions
+    for session in sessions:
+        await session.aclose()
+
+
+async def test_a_claim_proves_what_was_answered_before_it_was_sent(
+    database: Database, sessions: list[SteadyConnection]
+) -> None:
+    first, second = await claimed(database, WorkerUtils(database), 2)
+    told = Told(*sessions)
+    told.of.add([first], told.of.epoch)
+    mark = told.of.claim_sent()
+    told.of.add([second], told.of.epoch)
+    told.of.claim_ended(mark, more=True)
+    assert (told.confirmed, told.doubted, told.of.jobs) == ([first], [], [second])
+    told.of.claim_ended(told.of.claim_sent(), more=True)
+    assert (told.confirmed, told.doubted, told.of.jobs) == ([first, second], [], [])
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+async def test_in_another_session_a_claim_proves_nothing_of_what_was_before(
+    database: Database, sessions: list[SteadyConnection], lost: int
+) -> None:
+    [job] = await claimed(database, WorkerUtils(database), 1)
+    told = Told(*sessions)
+    told.of.add([job], told.of.epoch)
+    await sessions[lost].aclose()
+    await sessions[lost].open()
+    told.of.claim_ended(told.of.claim_sent(), more=True)
+    assert (told.confirmed, told.doubted) == ([], [job])
+
+
+async def test_a_claim_that_is_under_way_is_waited_for_by_what_it_does_not_prove(
+    database: Database, sessions: list[SteadyConnection]
+) -> None:
+    [job] = await claimed(database, WorkerUtils(database), 1)
+    told = Told(*sessions)
+    told.of.claim_sent()
+    told.of.add([job], told.of.epoch)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(told.overdue.wait(), 0.03)
+    told.of.claim_ended(None, more=False)
+    await asyncio.wait_for(told.overdue.wait(), 15)
+    told.of.stop()
