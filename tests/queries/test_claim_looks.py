@@ -17,11 +17,12 @@ from graphile_worker.jobs.claimed_job import (
     NONE_FREE,
     QUEUED,
     QUEUED_AFTER,
+    QUEUED_NEAR,
     ClaimedJob,
 )
-from graphile_worker.queries.claim_jobs import FRONT, Look, Place, claim_jobs
+from graphile_worker.queries.claim_jobs import Look, claim_jobs
 from graphile_worker.queries.release_jobs import release_completed
-from graphile_worker.worker.looks import Looks
+from graphile_worker.worker.looks import Aim, Looks
 
 SCHEMA = Schema("graphile_worker")
 JOBS = "graphile_worker._private_jobs"
@@ -61,9 +62,7 @@ async def store(
     )
 
 
-async def claim(
-    connection: asyncpg.Connection, start: Place | None, limit: int
-) -> list[ClaimedJob]:
+async def claim(connection: asyncpg.Connection, aim: Aim, limit: int) -> list[ClaimedJob]:
     statement = claim_jobs(
         SCHEMA,
         worker_id="w",
@@ -71,8 +70,8 @@ async def claim(
         forbidden_flags=None,
         now=None,
         limit=limit,
-        look=Look.HEADS if start is None else Look.PLAIN,
-        start=start or FRONT,
+        look=aim.look,
+        start=aim.start,
     )
     return await run(connection, statement)
 
@@ -81,12 +80,15 @@ async def claim(
     ("queues", "locked", "says"),
     [
         ([None] * 3, [], NO_QUEUED),
-        ([None, None, 1], [], QUEUED),
-        ([None] * (SEEN - 1) + [1], [], QUEUED),
+        ([None, None, 1], [], QUEUED_NEAR),
+        ([1, 1, 1, 1, 1, 2], [], QUEUED_NEAR),
+        ([1] * (LIMIT + 7) + [2], [], QUEUED_NEAR),
+        ([1] * (LIMIT + 8) + [2], [], QUEUED),
+        ([None] * (SEEN - 1) + [1], [], QUEUED_NEAR),
         ([None] * SEEN + [1], [], QUEUED_AFTER + SEEN - LIMIT),
         ([None, None, 1, 1, None, 1], [1], QUEUED_AFTER + 1),
         ([1, 2, None, None], [1, 2], QUEUED_AFTER),
-        ([1, 1, 2, None, None], [1], QUEUED),
+        ([1, 1, 2, None, None], [1], QUEUED_NEAR),
         ([1] * SEEN + [None, None], [1], NONE_FREE),
         ([1] * SEEN + [2, 3, 3, None, None], [1, 2, 3], NONE_FREE),
         ([1] * SEEN + [*range(2, 300)] + [None, None], range(300), QUEUED_AFTER),
@@ -97,7 +99,7 @@ async def test_a_look_everywhere_says_what_comes_next(
     connection: asyncpg.Connection, queues: list[int | None], locked: list[int], says: int
 ) -> None:
     await store(connection, queues, locked=locked)
-    jobs = await claim(connection, None, LIMIT)
+    jobs = await claim(connection, Aim(Look.HEADS), LIMIT)
     assert len(jobs) == LIMIT
     assert {job.queued for job in jobs} == {says}
 
@@ -126,14 +128,34 @@ async def test_jobs_come_in_the_order_in_which_looks_everywhere_would_bring_them
     assume(kinds.count("locked") < SEEN - 2 * LIMIT)
     queues = [{None: None, "locked": 1}.get(kind, n) for n, kind in enumerate(kinds, 2)]
     await store(connection, queues, locked=[1])
-    looks = Looks()
+    looks = Looks(by_index=True)
     claimed: list[int] = []
     turns = cycle(limits)
     while len(claimed) < len(kinds) - kinds.count("locked"):
         limit = next(turns)
-        start = looks.next(limit)
-        jobs = await claim(connection, start, limit)
-        looks.claimed(jobs, start, 0.0, limit)
+        aim = looks.next(limit)
+        jobs = await claim(connection, aim, limit)
+        looks.claimed(jobs, aim, 0.0, limit)
         claimed += [job.id for job in jobs]
         await run(connection, release_completed(SCHEMA, worker_id="w", jobs=jobs))
     assert claimed == sorted(claimed)
+
+
+@given(world=WORLD, limit=st.sampled_from([1, 2, 5, 9]), by=st.sampled_from([1, 3]))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_a_look_at_the_first_takes_what_a_look_everywhere_would_or_fewer(
+    connection: asyncpg.Connection, world: list[tuple[str | None, int]], limit: int, by: int
+) -> None:
+    """With some jobs of each queue, one after the other or not."""
+    kinds = [kind for kind, times in world for _ in range(times)]
+    assume(kinds.count("locked") < SEEN - 2 * LIMIT)
+    queues = [{None: None, "locked": 1}.get(kind, 2 + n // by) for n, kind in enumerate(kinds)]
+    taken: list[list[int]] = []
+    for look in (Look.NEAR, Look.HEADS):
+        await store(connection, queues, locked=[1])
+        taken.append([job.id for job in await claim(connection, Aim(look), limit)])
+    near, everywhere = taken
+    assert len(near) < limit or near == everywhere
+    assert near == everywhere[: len(near)]

@@ -24,6 +24,16 @@ from graphile_worker.worker.task_ids import TaskIds
 SCHEMA = Schema("graphile_worker")
 
 
+RULES = ClaimRules(
+    schema=SCHEMA,
+    identity=WorkerIdentity("w"),
+    forbidden_flags=None,
+    use_local_time=False,
+    poll_interval=1.0,
+    by_index=True,
+)
+
+
 def nothing(*_: object, **__: object) -> None:
     pass
 
@@ -49,6 +59,19 @@ async def claimed(
     return await database.run(claim)
 
 
+def kept_queues(*, may_take: Callable[[], bool] = lambda: False) -> KeptQueues:
+    """Those of a worker without slots."""
+    return KeptQueues(
+        RULES,
+        TaskIds(SCHEMA, TaskRegistry([])),
+        may_take=may_take,
+        reserve=nothing,
+        unreserve=nothing,
+        start=nothing,
+        on_slot_free=nothing,
+    )
+
+
 @asynccontextmanager
 async def releasing(
     database: Database,
@@ -60,27 +83,10 @@ async def releasing(
 ) -> AsyncIterator[Releaser]:
     """One that runs."""
     connection = SteadyConnection(database, "release")
-    rules = ClaimRules(
-        schema=SCHEMA,
-        identity=WorkerIdentity("w"),
-        forbidden_flags=None,
-        use_local_time=False,
-        poll_interval=1.0,
-        by_index=True,
-    )
-    kept_queues = KeptQueues(
-        rules,
-        TaskIds(SCHEMA, TaskRegistry([])),
-        may_take=lambda: False,
-        reserve=nothing,
-        unreserve=nothing,
-        start=nothing,
-        on_slot_free=nothing,
-    )
     releaser = Releaser(
         connection,
-        rules,
-        kept_queues,
+        RULES,
+        kept_queues(),
         claims=claims or SteadyConnection(database, "claim"),
         hurries=True,
         on_completed=on_completed,

@@ -9,6 +9,8 @@ from graphile_worker.jobs.draft import draft_of
 from graphile_worker.jobs.job import Job, JobState
 from graphile_worker.jobs.stored import flags_of, moment, payload_of
 
+QUEUED_NEAR: Final = -1
+"""Some are in a named queue, and all that were taken are among the very first."""
 NO_QUEUED: Final = 0
 """No job is in a named queue."""
 NONE_FREE: Final = 1
@@ -24,8 +26,8 @@ class ClaimedJob(NamedTuple):
     """A row of the claim, in the order of its columns.
 
     `id`, the worker's id and `locked_at` are the fence: what is released must still be held
-    exactly as it was claimed. From `last_error` on, fields are None where the claim was told that
-    no handler looks at its job.
+    exactly as it was claimed. `queue_name` and, from `last_error` on, all but the last are None
+    where the claim was told that no handler looks at its job.
 
     Times are seconds since 1970, as `date_part('epoch', …)` gives them: drivers take longer to make
     a datetime than for all the rest of a row, and the worker itself only compares them.

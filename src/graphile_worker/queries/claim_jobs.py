@@ -20,10 +20,12 @@ LARGEST: Final = 512
 
 
 class Look(Enum):
-    """Where a claim looks for jobs; the value is its statement."""
+    """Where a claim looks for jobs; the value is the name of its statement."""
 
     PLAIN = "claim_jobs"
     """Jobs of no queue, from a place on: the cheapest."""
+    NEAR = "claim_near_queue_heads"
+    """Queues too, by our index, but only what comes first: as `HEADS`, where that is enough."""
     QUEUES = "claim_queued_jobs"
     """Queues too; reads past all jobs that wait behind locked ones."""
     HEADS = "claim_queue_heads"
@@ -89,7 +91,11 @@ def claim_jobs(  # noqa: PLR0913 (what a job must be, and how it is looked for)
     args: tuple[object, ...] = (worker_id, task_ids, forbidden_flags, now, details)
     if look is Look.PLAIN:
         args = (*args, *start, by_index)
-    return Statement(look.value, load(look.value, schema, limit), args, claimed)
+    if look is Look.NEAR:
+        text = load(Look.HEADS.value, schema, limit, without="ring")
+    else:
+        text = load(look.value, schema, limit)
+    return Statement(look.value, text, args, claimed)
 
 
 def claimed(rows: Sequence[Row]) -> list[ClaimedJob]:

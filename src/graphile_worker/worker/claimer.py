@@ -11,13 +11,13 @@ from graphile_worker.database.statement import Statement
 from graphile_worker.errors import ConnectionLostError, DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Outcome
-from graphile_worker.queries.claim_jobs import FRONT, Look, Place, batch_size, claim_jobs
+from graphile_worker.queries.claim_jobs import batch_size, claim_jobs
 from graphile_worker.runtime.retry import Backoff
 from graphile_worker.runtime.shutdown import ShutdownSignal
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.claim_loop import Hindrances, MissingRoom, claim_until_empty, pause
 from graphile_worker.worker.claim_rules import ClaimRules
-from graphile_worker.worker.looks import Looks
+from graphile_worker.worker.looks import Aim, Looks
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.plans import Plans
 from graphile_worker.worker.steady_connection import SteadyConnection
@@ -63,8 +63,7 @@ class Claimer:
         self.put = release
         """To be called with each job that was taken, and what became of it."""
         self._backoff = Backoff()
-        self._everywhere = Look.HEADS if rules.by_index else Look.QUEUES
-        self._looks = Looks()
+        self._looks = Looks(by_index=rules.by_index)
         self._plans = Plans(connection)
         self._hindrances = Hindrances(shutdown)
         self.is_answered = False
@@ -140,9 +139,9 @@ class Claimer:
         async with self.turn:
             await self._lost_claims.give_back()
             await self._plans.renew_if_old()
-            start = self._looks.next(asked)
+            aim = self._looks.next(asked)
             try:
-                jobs = await self._send_claim(asked, start)
+                jobs = await self._send_claim(asked, aim)
             except DatabaseError as error:
                 if not self._hindrances.is_one(error):
                     raise
@@ -155,19 +154,19 @@ class Claimer:
             # They begin before the next claim: where they end at once, it asks for all their slots
             # together, instead of for the one that was free already.
             await asyncio.sleep(0)
-        return None if not jobs and start is not None else len(jobs)
+        return None if not jobs and aim is not self._looks.everywhere else len(jobs)
 
-    async def _send_claim(self, limit: int, start: Place | None) -> list[ClaimedJob]:
+    async def _send_claim(self, limit: int, aim: Aim) -> list[ClaimedJob]:
         started = time.monotonic()
         if not self._task_ids.ids:
             # Everything is paused; to find that out, a claim would read all jobs that are due.
             self.answered_at, self.is_answered = started, True
-            self._looks.claimed([], start, 0.0, limit)
+            self._looks.claimed([], aim, 0.0, limit)
             return []
         mark = self._unconfirmed.claim_sent()
         found = 0
         try:
-            jobs = await self._connection.run(self._statement(limit, start))
+            jobs = await self._connection.run(self._statement(limit, aim))
             found = len(jobs)
         except ConnectionLostError:
             self._lost_claims.suspect()
@@ -178,10 +177,10 @@ class Claimer:
         self.answered_at = self._plans.claimed(started)
         self.is_answered = True
         self._hindrances.passed()
-        self._looks.claimed(jobs, start, self.answered_at - started, limit)
+        self._looks.claimed(jobs, aim, self.answered_at - started, limit)
         return jobs
 
-    def _statement(self, limit: int, start: Place | None) -> Statement[list[ClaimedJob]]:
+    def _statement(self, limit: int, aim: Aim) -> Statement[list[ClaimedJob]]:
         rules = self._rules
         return claim_jobs(
             rules.schema,
@@ -190,8 +189,8 @@ class Claimer:
             forbidden_flags=rules.forbidden_flags,
             now=rules.now(),
             limit=limit,
-            look=self._everywhere if start is None else Look.PLAIN,
-            start=start or FRONT,
+            look=aim.look,
+            start=aim.start,
             by_index=rules.by_index,
             details=self._task_ids.show_jobs,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from graphile_worker.database.statement import Statement
@@ -34,9 +34,9 @@ class FreedQueues:
         self.is_due = False
         """Whether it is time for `announcement`."""
 
-    def add(self, queue_id: int) -> None:
-        """A queue is free again."""
-        self._queues.add(queue_id)
+    def add(self, queue_ids: Iterable[int]) -> None:
+        """Queues are free again."""
+        self._queues.update(queue_ids)
         if not self._after:
             self._ripe()
         elif self._timer is None:

@@ -19,7 +19,9 @@ _AT_MOST: Final = 0.1
 _WORTH_IT: Final = 0.25
 """The share of queues with a next job below which slots wait for one in vain."""
 _MEMORY: Final = 16
-"""How many of the last queues that share is of, about, and how seldom it is looked at then."""
+"""How many of the last queues that share is of, about."""
+_TRIED_EACH: Final = 0.1
+"""Seconds from one look to the next at whether it is worth it again."""
 
 
 class KeptQueues:
@@ -56,7 +58,7 @@ class KeptQueues:
         self._kept: set[int] = set()
         self._since: dict[int, float] = {}
         self._share = 1.0
-        self._passed = 0
+        self._tries, self._try_at = 0, 0.0
         self._in_flight = 0
         self._answered = Wakeup()
 
@@ -70,7 +72,7 @@ class KeptQueues:
             outcome is COMPLETED
             and now - since < _AT_MOST
             and self._may_take()
-            and self._is_worth_it()
+            and self._is_worth_it(now)
         ):
             self._kept.add(id(job))
             self._reserve()
@@ -126,10 +128,12 @@ class KeptQueues:
             self._since.pop(job.queue_id, None)
         self._on_slot_free()
 
-    def _is_worth_it(self) -> bool:
+    def _is_worth_it(self, now: float) -> bool:
         """Where most queues have one job only, a slot does better with an ordinary claim."""
         if self._share >= _WORTH_IT:
             return True
         # Some in a row: they mostly end together, and take one statement instead of one each.
-        self._passed = (self._passed + 1) % _MEMORY**2
-        return self._passed < _MEMORY
+        if now >= self._try_at:
+            self._tries, self._try_at = _MEMORY, now + _TRIED_EACH
+        self._tries -= 1
+        return self._tries >= 0

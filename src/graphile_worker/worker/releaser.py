@@ -134,7 +134,7 @@ class Releaser:
 
     def queue_freed(self, queue_id: int) -> None:
         """A named queue of ours is free, and may have a next job."""
-        self._freed_queues.add(queue_id)
+        self._freed_queues.add((queue_id,))
         self._on_queue_freed()
 
     async def wait_empty(self) -> None:
@@ -289,10 +289,11 @@ class Releaser:
             self.unconfirmed.add(gone, epoch)
 
     def _free_queues(self, jobs: list[ClaimedJob]) -> None:
-        for job in jobs:
-            if job.queue_id is None:
-                break  # then none is in a queue
-            self.queue_freed(job.queue_id)
+        """Jobs that are all in named queues, or none, are released."""
+        queues = [job.queue_id for job in jobs if job.queue_id is not None]
+        if queues:
+            self._freed_queues.add(queues)
+            self._on_queue_freed()
 
     def _confirmed(self, jobs: list[ClaimedJob]) -> None:
         self._on_completed(jobs)

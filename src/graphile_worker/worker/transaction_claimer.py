@@ -78,7 +78,7 @@ class TransactionClaimer:
         self._locked: dict[int, ClaimedJob] = {}
         # By the identity of a job as it is released, until it is.
         self._taken_as: dict[int, ClaimedJob] = {}
-        self._looks = Looks()
+        self._looks = Looks(by_index=rules.by_index)
         self._hindrances = Hindrances(shutdown)
         self._asking = asyncio.Lock()
         self.is_answered = False
@@ -212,11 +212,11 @@ class TransactionClaimer:
         return jobs
 
     async def _look(self, connection: SteadyConnection, limit: int) -> list[ClaimedJob]:
-        start = self._looks.next(limit)
+        aim = self._looks.next(limit)
         started = time.monotonic()
-        jobs = await connection.run(self._claim(limit, start or FRONT))
-        self._looks.claimed(jobs, start, time.monotonic() - started, limit)
-        if not jobs and start not in {None, FRONT}:
+        jobs = await connection.run(self._claim(limit, aim.start))
+        self._looks.claimed(jobs, aim, time.monotonic() - started, limit)
+        if not jobs and aim.start != FRONT:
             return await self._look(connection, limit)
         return jobs
 

@@ -9,8 +9,11 @@
 -- since our snapshot, falls out here. `locked_heads` locks the jobs: a head that was taken or
 -- rescheduled since falls out, in `heads` also one that was moved, and its queue is left alone in
 -- this round rather than losing its order. Only queues whose head was locked are stamped.
--- The last column says what both saw: a free queue (2); none at all, once round (1); none so near (3,
--- and how many jobs of no queue come next); or that no job is in a queue (0).
+-- The last column says what both saw: free queues, and enough jobs among the very first (-1); a free
+-- queue (2); none at all, once round (1); none so near (3, and how many jobs of no queue come next); or
+-- that no job is in a queue (0).
+-- Without the part `ring`, for after -1: only the very first are looked at. It takes the same jobs,
+-- or fewer than it was asked for.
 -- Rows are found by arrays of ids, never by a join: a plan that was made while the table was empty
 -- may read all of it for each id of a join.
 with recursive front as materialized (
@@ -23,7 +26,10 @@ with recursive front as materialized (
       and j.task_id = any ($2::integer[])
       and ($3::text[] is null or (j.flags ?| $3::text[]) is not true)
     order by j.priority, j.run_at
-    limit 2 * :BATCH_SIZE + 16
+    limit :BATCH_SIZE + 8
+--[ring
+      + :BATCH_SIZE + 8
+--]ring
   ) as f
 ), free_queues as materialized (
   select q.id
@@ -43,7 +49,9 @@ with recursive front as materialized (
   select null, front.place from front where front.job_queue_id is null
   order by 2
   limit :BATCH_SIZE
-), bounds as materialized (
+)
+--[ring
+, bounds as materialized (
   select
     (
       select j.job_queue_id
@@ -111,12 +119,16 @@ with recursive front as materialized (
     ) as q
   ) as n
   where r.visited < 2 * :BATCH_SIZE + 256 and r.free < :BATCH_SIZE and n.id <> r.first
-), queue_heads as materialized (
+)
+--]ring
+, queue_heads as materialized (
   select h.id, c.id as job_queue_id, h.priority, h.run_at
   from (
     select batch.queue_id as id from batch where batch.queue_id is not null
+--[ring
     union
     select ring.id from ring where ring.is_free
+--]ring
   ) as c
   cross join lateral (
     select j.id, j.priority, j.run_at
@@ -165,7 +177,10 @@ with recursive front as materialized (
     limit :BATCH_SIZE
     for update skip locked
   ) as u
-  limit :BATCH_SIZE - (select count(batch.queue_id) from batch)
+  limit (select count(*) - count(batch.queue_id) from batch)
+--[ring
+    + :BATCH_SIZE - (select count(*) from batch)
+--]ring
 ), picked as materialized (
   select c.id, c.job_queue_id
   from (select * from heads union all select * from unqueued) as c
@@ -184,19 +199,24 @@ where j.id = any (array(select picked.id from picked))
 returning
   j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts,
   (select date_part('epoch', coalesce($4::timestamptz, now()))), j.key,
-  (
+  case when $5::boolean then (
     select q.queue_name
     from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
     where q.id = j.job_queue_id
-  ),
+  ) end,
   j.priority, date_part('epoch', j.run_at),
   case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
   case when $5::boolean then j.flags::text end,
   case when $5::boolean then date_part('epoch', j.created_at) end,
   case when $5::boolean then date_part('epoch', j.updated_at) end,
   case
-    when exists (select from near) or exists (select from ring where ring.is_free) then 2
+    when exists (select from near)
+      and (select count(*) from batch where batch.place <= :BATCH_SIZE + 8) = :BATCH_SIZE then -1
+    when exists (select from near) then 2
+--[ring
+    when exists (select from ring where ring.is_free) then 2
     when (select count(*) from ring) between 1 and 2 * :BATCH_SIZE + 255 then 1
+--]ring
     when (
       select k.job_queue_id
       from :GRAPHILE_WORKER_SCHEMA._private_jobs as k

@@ -86,11 +86,11 @@ where j.id = any (array(select picked.id from picked))
 returning
   j.id, j.task_id, j.job_queue_id, j.payload::text, j.attempts, j.max_attempts,
   (select date_part('epoch', coalesce($4::timestamptz, now()))), j.key,
-  (
+  case when $5::boolean then (
     select q.queue_name
     from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
     where q.id = j.job_queue_id
-  ),
+  ) end,
   j.priority, date_part('epoch', j.run_at),
   case when $5::boolean then j.last_error end, case when $5::boolean then j.revision end,
   case when $5::boolean then j.flags::text end,

@@ -95,11 +95,11 @@ with held as materialized (
 select
   done.id, true, t.id, t.task_id, t.job_queue_id, t.payload, t.attempts, t.max_attempts,
   (select date_part('epoch', coalesce($4::timestamptz, now()))), t.key,
-  (
+  case when $5::boolean then (
     select q.queue_name
     from :GRAPHILE_WORKER_SCHEMA._private_job_queues as q
     where q.id = t.job_queue_id
-  ),
+  ) end,
   t.priority, date_part('epoch', t.run_at),
   case when $5::boolean then t.last_error end, case when $5::boolean then t.revision end,
   case when $5::boolean then t.flags end,
