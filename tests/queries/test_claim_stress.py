@@ -98,7 +98,7 @@ async def claimer(
                 forbidden_flags=random.choice([None, ["no"]]),
                 now=None,
                 limit=random.choice([1, 5, 24]),
-                look=random.choice([Look.PLAIN, Look.QUEUES, Look.HEADS, Look.HEADS]),
+                look=random.choice([Look.PLAIN, Look.NEAR, Look.QUEUES, Look.HEADS]),
             )
             batch = await connection.run(statement)
             books.starts(batch)
