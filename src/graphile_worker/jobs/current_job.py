@@ -21,12 +21,11 @@ _current: Final[ContextVar[tuple[ClaimedJob, str] | None]] = ContextVar(
 )
 
 
-def enter_job(job: ClaimedJob, task_identifier: str) -> None:
-    """From here on, in this context, code belongs to this job.
+enter_job: Final = _current.set
+"""Called with a job and the name of its task: from here on, in this context, code belongs to it.
 
-    It is done for every job: what it says is put into words only when somebody asks.
-    """
-    _current.set((job, task_identifier))
+It is done for every job: what it says is put into words only when somebody asks.
+"""
 
 
 def current_job() -> CurrentJob | None:

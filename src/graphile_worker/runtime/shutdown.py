@@ -26,6 +26,8 @@ class ShutdownSignal:
 
     def __init__(self) -> None:
         self.state = ShutdownState.RUNNING
+        self.is_draining = False
+        """For who asks for each job: an event has to be called."""
         self.draining = asyncio.Event()
         self.aborting = asyncio.Event()
         self.draining_in_threads = threading.Event()
@@ -34,6 +36,7 @@ class ShutdownSignal:
         """Stop claiming; idempotent."""
         if self.state < ShutdownState.DRAINING:
             self.state = ShutdownState.DRAINING
+            self.is_draining = True
             self.draining.set()
             self.draining_in_threads.set()
 

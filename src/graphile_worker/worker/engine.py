@@ -343,7 +343,7 @@ class Engine:
         if self.local_queue is None:
             if self.slots.free > 0:
                 self.claimer.room_made()
-        elif not self._shutdown.draining.is_set():
+        elif not self._shutdown.is_draining:
             self.local_queue.slot_freed()
 
     def _thread_returned(self) -> None:

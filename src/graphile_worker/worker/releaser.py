@@ -102,7 +102,7 @@ class Releaser:
         self._empty = asyncio.Event()
         self._empty.set()
         self._waiting = WaitingOutcomes(
-            delays, on_first=self._empty.clear, on_due=self._wakeup, more_start=more_start
+            delays, on_filled=self._empty.clear, on_due=self._wakeup, more_start=more_start
         )
         self.put = self._waiting.put
         """To be called with each job that ran, and what became of it: it is stored soon."""

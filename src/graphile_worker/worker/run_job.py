@@ -88,7 +88,7 @@ class JobRunner:
         cut_off: Callable[[], Outcome | None],
     ) -> None:
         self._environment = environment
-        self._task_ids = task_ids
+        self._tasks = task_ids.by_id
         self._cut_off = cut_off
         self._threads = ThreadPool(
             options.thread_workers or options.concurrency,
@@ -110,8 +110,8 @@ class JobRunner:
         Cancel safety: where the worker cuts its handlers off, `cut_off` says what becomes of the
         job; a cancellation of any other origin is a failure of the handler.
         """
-        task = self._task_ids[job.task_id]
-        enter_job(job, task.identifier)
+        task = self._tasks[job.task_id]
+        enter_job((job, task.identifier))
         context = self._context(task, job) if task.takes_context else None
         try:
             if task.executor == "async" and task.timeout is None and not task.is_batch:
@@ -140,7 +140,7 @@ class JobRunner:
         """The run of a job that was cancelled: cut off by the worker, or failed."""
         outcome = self._cut_off()
         if outcome is None:
-            return self._failed(self._task_ids[job.task_id], job, error, context)
+            return self._failed(self._tasks[job.task_id], job, error, context)
         return Run(outcome, error, was_cut_off=True)
 
     def undecided(self, job: ClaimedJob, error: BaseException) -> Run:
@@ -165,14 +165,14 @@ class JobRunner:
         if isinstance(ended, Unfinished) and ended.verdict is not Verdict.REFUNDED:
             outcome = dataclasses.replace(ended, error=reason)
         else:
-            task = self._task_ids[job.task_id]
+            task = self._tasks[job.task_id]
             outcome = _with_backoff(Unfinished(Verdict.SPENT, reason), task, job)
-        _log_failure(self._task_ids[job.task_id], job, reason)
+        _log_failure(self._tasks[job.task_id], job, reason)
         return Run(outcome, JobFailedError(reason))
 
     def describe(self, job: ClaimedJob) -> str:
         """How a job is called in warnings."""
-        return f"job {job.id} ({self._task_ids[job.task_id].identifier})"
+        return f"job {job.id} ({self._tasks[job.task_id].identifier})"
 
     def _context(self, task: Task[Any], job: ClaimedJob) -> WorkerContext | SyncWorkerContext:
         kind = SyncWorkerContext if task.executor == "thread" else WorkerContext

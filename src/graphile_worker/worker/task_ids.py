@@ -33,7 +33,8 @@ class TaskIds:
         self.schema = schema
         """Where the tables are."""
         self._registry = registry
-        self._tasks: dict[int, Task[Any]] = {}
+        self.by_id: dict[int, Task[Any]] = {}
+        """The tasks; the same object for as long as this one lives."""
         self._refreshed = 0.0
         self._reported: frozenset[str] = frozenset()
         self._current: dict[int, str] = {}
@@ -49,7 +50,7 @@ class TaskIds:
         return frozenset(self._registry)
 
     def __getitem__(self, task_id: int) -> Task[Any]:
-        return self._tasks[task_id]
+        return self.by_id[task_id]
 
     async def register(self, executor: Executor) -> None:
         """Look the identifiers up, creating those that are missing."""
@@ -60,7 +61,7 @@ class TaskIds:
             if len(found) >= len(identifiers):
                 break
         # Ids that were known stay: jobs claimed with them may still be running.
-        self._tasks |= {id_: self._registry[identifier] for id_, identifier in found.items()}
+        self.by_id |= {id_: self._registry[identifier] for id_, identifier in found.items()}
         self._current = found
         self.pause(self._paused)
         self._refreshed = time.monotonic()

@@ -24,7 +24,7 @@ class WaitingOutcomes:
 
     Args:
         delays: how long outcomes wait for others, at most, while nothing hurries them.
-        on_first: called with the first outcome of a batch.
+        on_filled: called when there are outcomes; idempotent.
         on_due: called when a batch is to be taken.
         more_start: whether claimed jobs wait for the slots of those that end.
     """
@@ -33,18 +33,20 @@ class WaitingOutcomes:
         self,
         delays: BatchDelays,
         *,
-        on_first: Callable[[], None],
+        on_filled: Callable[[], None],
         on_due: Callable[[], None],
         more_start: Callable[[], bool],
     ) -> None:
         self._delays = delays if delays.any else None
-        self._on_first = on_first
+        self._on_filled = on_filled
         self._on_due = on_due
         self._more_start = more_start
         self._pairs: list[Pair] = []
         self._timer: asyncio.Handle | None = None
         self._flush_at = inf
         self._is_due = False
+        self._has_queued = False
+        """Whether a job of a named queue is among them, or may be."""
         self._loop = asyncio.get_running_loop()
 
     def __len__(self) -> int:
@@ -57,11 +59,13 @@ class WaitingOutcomes:
         """Add what became of a job."""
         pairs = self._pairs
         pairs.append((job, outcome))
-        if len(pairs) == 1:
-            self._on_first()
+        if job.queue_id is not None:
+            self._has_queued = True
         if self._delays is not None:
+            self._on_filled()
             self._wait_for_others(self._delays.of(job, outcome))
         elif len(pairs) == 1:  # whoever takes the list takes all of it
+            self._on_filled()
             self.flush()
 
     def flush(self) -> None:
@@ -83,14 +87,14 @@ class WaitingOutcomes:
         if not self._pairs or not (self._is_due or self._delays is None):
             return []
         taken, self._pairs = self._pairs[:FULL_BATCH], self._pairs[FULL_BATCH:]
-        self._is_due = bool(self._pairs)
+        self._is_due = self._has_queued = bool(self._pairs)
         return taken
 
     async def wait_for_company(self) -> None:
         """Wait for jobs that start and end in the next turns of the loop; no queue waits."""
         seen, until = 0, time.monotonic() + _COMPANY
         while seen < len(self._pairs) < FULL_BATCH and self._more_start():
-            if time.monotonic() > until or any(job.queue_id for job, _ in self._pairs[seen:]):
+            if self._has_queued or time.monotonic() > until:
                 return
             seen = len(self._pairs)
             await asyncio.sleep(0)
