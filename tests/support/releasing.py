@@ -88,7 +88,7 @@ async def releasing(
         RULES,
         kept_queues(),
         claims=claims or SteadyConnection(database, "claim"),
-        hurries=True,
+        keeps_sessions=True,
         on_completed=on_completed,
         on_released=on_released,
         on_queue_freed=nothing,

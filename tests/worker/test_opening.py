@@ -8,7 +8,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 from support.blocked_sessions import until_somebody_waits
-from support.running import sql
+from support.running import running, sql, until
 
 from graphile_worker import ConnectionLostError, DatabaseError, Worker, WorkerOptions, task
 
@@ -113,3 +113,14 @@ async def test_a_connection_lost_while_it_starts_is_opened_again_if_it_may_wait(
             "and datname = current_database()"
         )
     assert left == 0, "neither attempt left a connection behind"
+
+
+async def test_a_worker_keeps_four_connections_of_a_pool_from_the_start(gw_database: str) -> None:
+    """Before the first job has ended: by then its handlers may hold all others."""
+    async with asyncpg.create_pool(gw_database, min_size=0, max_size=5) as pool:
+        async with running(None, database=pool, tasks=[work]):
+
+            async def four_are_kept() -> bool:
+                return bool(pool.get_size() - pool.get_idle_size() == 4)
+
+            await until(four_are_kept)

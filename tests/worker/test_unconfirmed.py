@@ -18,14 +18,22 @@ from graphile_worker import JobComplete, WorkerContext, WorkerUtils, task
 from graphile_worker.client.open_database import open_database
 from graphile_worker.database.executor import Database
 from graphile_worker.jobs.claimed_job import ClaimedJob
-from graphile_worker.jobs.outcome import COMPLETED
+from graphile_worker.jobs.outcome import COMPLETED, Outcome
 from graphile_worker.queries.release_jobs import may_bring_to_disk
+from graphile_worker.worker import unconfirmed as module
 from graphile_worker.worker.steady_connection import SteadyConnection
 from graphile_worker.worker.unconfirmed import Unconfirmed
 
 COUNT = "select count(*) from graphile_worker._private_jobs"
 FORGETFUL = {"fsync": "off", "wal_writer_delay": "10s", "log_min_messages": "fatal"}
 """What no commit brings to the disk stays away from it, until the server is gone."""
+
+REVOKE = (
+    "do $$ declare f regprocedure; begin"
+    " for f in select oid from pg_proc where proname = 'pg_logical_emit_message' loop"
+    " execute format('revoke execute on function %s from public', f);"
+    " end loop; end $$"
+)
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ async def test_what_a_crash_undid_is_stored_again(server: Server, database: Data
         await server.restart(signal.SIGQUIT)
         assert await left(server.url, 3)(), "nothing is undone, and this test proves nothing"
 
-        releaser.unconfirmed.claim_ended(None, more=False)
+        releaser.unconfirmed.claim_ended(None, is_full=False)
         await asyncio.wait_for(releaser.wait_empty(), 15)
     assert stored == []
     assert await left(server.url, 0)()
@@ -115,18 +123,110 @@ async def test_no_job_is_lost_nor_runs_twice_where_a_server_crashes_under_its_wo
     assert told == runs
 
 
+async def test_what_a_crash_undid_and_a_sweep_gave_to_others_is_lost(
+    server: Server, database: Database
+) -> None:
+    told: list[tuple[int, bool]] = []
+
+    def on_released(job: ClaimedJob, _outcome: Outcome, *, lost: bool) -> None:
+        told.append((job.id, lost))
+
+    claims = SteadyConnection(database, "claim")
+    await claims.open()
+    [job] = await claimed(database, WorkerUtils(database), 1)
+    async with releasing(database, claims=claims, on_released=on_released) as releaser:
+        releaser.unconfirmed.is_followed = True
+        releaser.unconfirmed.claim_sent()
+        releaser.put(job, COMPLETED)
+        await until(left(server.url, 0))
+        await server.restart(signal.SIGQUIT)
+        async with sql(server.url) as connection:
+            await connection.execute(
+                "update graphile_worker._private_jobs set locked_by = null, locked_at = null"
+            )
+        releaser.unconfirmed.claim_ended(None, is_full=False)
+        await asyncio.wait_for(releaser.wait_empty(), 15)
+    assert told == [(job.id, True)]
+    assert await left(server.url, 1)()
+
+
+@pytest.mark.parametrize("is_followed", [False, True])
+async def test_a_job_that_is_lost_beside_a_row_that_is_locked_is_told_so(
+    database: Database, server: Server, *, is_followed: bool
+) -> None:
+    told: list[tuple[int, bool]] = []
+
+    def on_released(job: ClaimedJob, _outcome: Outcome, *, lost: bool) -> None:
+        told.append((job.id, lost))
+
+    def on_completed(jobs: list[ClaimedJob]) -> None:
+        told.extend((job.id, False) for job in jobs)
+
+    locked, lost = await claimed(database, WorkerUtils(database), 2)
+    async with sql(server.url) as connection:
+        await connection.execute(
+            "update graphile_worker._private_jobs set locked_by = null, locked_at = null"
+            " where id = $1",
+            lost.id,
+        )
+        async with (
+            releasing(database, on_released=on_released, on_completed=on_completed) as releaser,
+            connection.transaction(),
+        ):
+            await connection.execute(
+                "select from graphile_worker._private_jobs where id = $1 for update", locked.id
+            )
+            releaser.unconfirmed.is_followed = is_followed
+            releaser.put(locked, COMPLETED)
+            releaser.put(lost, COMPLETED)
+
+            async def is_told() -> bool:
+                return bool(told)
+
+            await until(is_told)
+    assert told == [(lost.id, True), (locked.id, False)]
+
+
+async def test_a_right_that_is_taken_away_holds_nothing_up(
+    server: Server, database: Database
+) -> None:
+    stored: list[ClaimedJob] = []
+    jobs = await claimed(database, WorkerUtils(database), 2)
+    async with sql(server.url) as connection:
+        await connection.execute("create role plain login superuser bypassrls")
+        plain = await open_database(server.url.replace("postgres@", "plain@"))
+        async with releasing(plain, on_completed=stored.extend) as releaser:
+            for job in jobs:
+                releaser.unconfirmed.is_followed = True
+                releaser.put(job, COMPLETED)
+                await asyncio.wait_for(releaser.wait_empty(), 15)
+                await connection.execute(
+                    "alter role plain nosuperuser;"
+                    "grant all on schema graphile_worker to plain;"
+                    "grant all on all tables in schema graphile_worker to plain;" + REVOKE
+                )
+        await plain.aclose()
+    assert await left(server.url, 0)()
+
+
+async def test_a_role_whose_commits_do_not_wait_leaves_nothing_to_claims(
+    server: Server, database: Database
+) -> None:
+    async with sql(server.url) as connection:
+        await connection.execute(
+            "create role hasty login; alter role hasty set synchronous_commit = off"
+        )
+    hasty = await open_database(server.url.replace("postgres@", "hasty@"))
+    assert not await hasty.run(may_bring_to_disk(SCHEMA))
+    await hasty.aclose()
+
+
 async def test_a_role_that_may_write_no_messages_waits_for_the_disk(
     server: Server, database: Database
 ) -> None:
     assert await database.run(may_bring_to_disk(SCHEMA))
     async with sql(server.url) as connection:
-        await connection.execute(
-            "create role plain login;"
-            "do $$ declare f regprocedure; begin"
-            " for f in select oid from pg_proc where proname = 'pg_logical_emit_message' loop"
-            " execute format('revoke execute on function %s from public', f);"
-            " end loop; end $$"
-        )
+        await connection.execute("create role plain login;" + REVOKE)
     plain = await open_database(server.url.replace("postgres@", "plain@"))
     assert not await plain.run(may_bring_to_disk(SCHEMA))
     await plain.aclose()
@@ -166,9 +266,9 @@ async def test_a_claim_proves_what_was_answered_before_it_was_sent(
     told.of.add([first], told.of.epoch)
     mark = told.of.claim_sent()
     told.of.add([second], told.of.epoch)
-    told.of.claim_ended(mark, more=True)
+    told.of.claim_ended(mark, is_full=True)
     assert (told.confirmed, told.doubted, told.of.jobs) == ([first], [], [second])
-    told.of.claim_ended(told.of.claim_sent(), more=True)
+    told.of.claim_ended(told.of.claim_sent(), is_full=True)
     assert (told.confirmed, told.doubted, told.of.jobs) == ([first, second], [], [])
 
 
@@ -181,7 +281,7 @@ async def test_in_another_session_a_claim_proves_nothing_of_what_was_before(
     told.of.add([job], told.of.epoch)
     await sessions[lost].aclose()
     await sessions[lost].open()
-    told.of.claim_ended(told.of.claim_sent(), more=True)
+    told.of.claim_ended(told.of.claim_sent(), is_full=True)
     assert (told.confirmed, told.doubted) == ([], [job])
 
 
@@ -194,6 +294,44 @@ async def test_a_claim_that_is_under_way_is_waited_for_by_what_it_does_not_prove
     told.of.add([job], told.of.epoch)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(told.overdue.wait(), 0.03)
-    told.of.claim_ended(None, more=False)
+    told.of.claim_ended(None, is_full=False)
     await asyncio.wait_for(told.overdue.wait(), 15)
+    told.of.stop()
+
+
+async def test_claims_follow_each_other_where_two_that_were_full_are_close(
+    sessions: list[SteadyConnection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    told = Told(*sessions)
+
+    def claim(pause: float, *, is_full: bool = True) -> bool:
+        """After a pause; it takes a second."""
+        nonlocal now
+        now += pause
+        mark = told.of.claim_sent()
+        now += 1
+        told.of.claim_ended(mark, is_full=is_full)
+        return told.of.is_followed
+
+    assert not claim(0)
+    assert claim(0.001)
+    assert not claim(0.01)
+    assert claim(0.001)
+    assert not claim(0.001, is_full=False)
+
+
+async def test_a_claim_that_hangs_is_waited_for_no_longer(
+    database: Database, sessions: list[SteadyConnection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [job] = await claimed(database, WorkerUtils(database), 1)
+    told = Told(*sessions)
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    told.of.claim_sent()
+    told.of.add([job], told.of.epoch)
+    now += 0.251
+    await asyncio.wait_for(told.overdue.wait(), 15)
+    assert not told.of.is_followed
     told.of.stop()

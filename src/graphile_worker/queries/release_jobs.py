@@ -127,7 +127,7 @@ def bring_to_disk(schema: Schema) -> Statement[None]:
 
 
 def may_bring_to_disk(schema: Schema) -> Statement[bool]:
-    """Whether this role may do so."""
+    """Whether this role may do so, and its commits wait for the disk."""
     name = "may_bring_to_disk"
     return Statement(name, load(name, schema), (), _is_true)
 

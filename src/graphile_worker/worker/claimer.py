@@ -172,8 +172,7 @@ class Claimer:
             self._lost_claims.suspect()
             raise
         finally:
-            more = found == limit and not self._shutdown.draining.is_set()
-            self._unconfirmed.claim_ended(mark if found else None, more=more)
+            self._unconfirmed.claim_ended(mark if found else None, is_full=found == limit)
         self.answered_at = self._plans.claimed(started)
         self.is_answered = True
         self._hindrances.passed()

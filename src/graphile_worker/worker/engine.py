@@ -128,7 +128,7 @@ class Engine:
             rules,
             self._kept_queues,
             claims=self._connections[0],
-            hurries=options.database is None and options.prepared_statements,
+            keeps_sessions=environment.database.keeps_sessions,
             on_completed=self._all_completed,
             on_released=self._released,
             on_queue_freed=self._queue_freed,

@@ -6,31 +6,23 @@ import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final
 
 from graphile_worker.database.statement import Statement
 from graphile_worker.errors import DatabaseError, JobLostError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, RETURNED, Unfinished
-from graphile_worker.queries.release_jobs import (
-    Advanced,
-    bring_to_disk,
-    may_bring_to_disk,
-    release_claim,
-    release_completed,
-    release_unfinished,
-)
+from graphile_worker.queries.release_jobs import Advanced, release_unfinished
 from graphile_worker.runtime.log_fields import log_fields
 from graphile_worker.runtime.wakeup import Wakeup
 from graphile_worker.worker.batch_delays import NO_DELAYS, BatchDelays
-from graphile_worker.worker.by_claim import by_claim
 from graphile_worker.worker.claim_rules import ClaimRules
+from graphile_worker.worker.completions import Completions
 from graphile_worker.worker.freed_queues import FreedQueues
 from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.released import OnReleased, Pair
-from graphile_worker.worker.steady_connection import LOCKED, SteadyConnection
-from graphile_worker.worker.unconfirmed import Unconfirmed
-from graphile_worker.worker.until_answered import until_answered
+from graphile_worker.worker.steady_connection import SteadyConnection
+from graphile_worker.worker.stubborn_connection import StubbornConnection
 from graphile_worker.worker.waiting_outcomes import WaitingOutcomes
 
 logger = logging.getLogger(__name__)
@@ -41,8 +33,6 @@ _BLOCKED_FOR: Final = 0.05
 """Seconds until a row that another session had locked is tried again."""
 _UNSTORABLE: Final = "the error of this job could not be stored: "
 
-T = TypeVar("T")
-
 
 class Releaser:
     """Sends the outcomes that came in while a statement was under way in the next one.
@@ -51,9 +41,9 @@ class Releaser:
     again, a text the database refuses is replaced. A job is ours until its outcome is stored.
 
     Args:
+        connection: for releases alone.
         claims: the connection that claims are sent on.
-        hurries: both are sessions of our own with a lock_timeout: a statement that waits for locked
-            rows may be tried first, which is cheaper than one that passes them over.
+        keeps_sessions: whether both are sessions of our own; see `Completions`.
         delays: how long outcomes wait for others, at most, while nothing hurries them.
 
     Collaborators: `kept_queues` are those whose next job is taken with a release; `on_completed`
@@ -69,7 +59,7 @@ class Releaser:
         kept_queues: KeptQueues,
         *,
         claims: SteadyConnection,
-        hurries: bool,
+        keeps_sessions: bool,
         on_completed: Callable[[list[ClaimedJob]], None],
         on_released: OnReleased,
         on_queue_freed: Callable[[], None],
@@ -81,24 +71,29 @@ class Releaser:
         self._schema = rules.schema
         self._identity = rules.identity
         self._kept_queues = kept_queues
-        self._hurries = hurries
-        self._on_completed = on_completed
         self._on_released = on_released
         self._on_queue_freed = on_queue_freed
         self._on_claim_lost = on_claim_lost
         self._sending: list[Pair] = []
         self._blocked: dict[int, Pair] = {}
-        self._doubted: list[ClaimedJob] = []
-        self.unconfirmed = Unconfirmed(
-            claims,
-            connection,
-            on_confirmed=self._confirmed,
-            on_doubted=self._doubt,
-            on_overdue=self._disk_is_due,
-        )
-        self._is_disk_due = self._may_leave_disk = False
         self._wakeup = Wakeup()
         self._freed_queues = FreedQueues(rules, on_due=self._wakeup)
+        self._stubborn = StubbornConnection(connection, self._what_is_open)
+        self._completions = Completions(
+            connection,
+            self._stubborn,
+            claims,
+            rules,
+            keeps_sessions=keeps_sessions,
+            on_completed=self._completed,
+            on_answered=self._stored,
+            on_queues_freed=self._queues_freed,
+            on_due=self._wakeup,
+        )
+        self.unconfirmed = self._completions.unconfirmed
+        """Completions that wait for the disk, which claims are to tell of themselves."""
+        self._on_completed = on_completed
+        self._awaited = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._waiting = WaitingOutcomes(
@@ -114,7 +109,7 @@ class Releaser:
     def backlog(self) -> int:
         """How many outcomes are not released yet."""
         waiting, blocked = len(self._waiting), len(self._blocked)
-        return waiting + len(self._sending) + blocked + len(self._doubted)
+        return waiting + len(self._sending) + blocked + self._completions.doubted
 
     @property
     def is_empty(self) -> bool:
@@ -125,7 +120,8 @@ class Releaser:
     def unreleased(self) -> list[ClaimedJob]:
         """The jobs whose outcomes are not stored yet."""
         pairs = (*self._waiting, *self._sending, *self._blocked.values())
-        return [*(job for job, _ in pairs), *self._doubted, *self.unconfirmed.jobs]
+        jobs = [*(job for job, _ in pairs), *self._completions.jobs]
+        return list({id(job): job for job in jobs}.values())
 
     def hurry(self) -> None:
         """From now on nothing waits for others; idempotent."""
@@ -134,18 +130,20 @@ class Releaser:
 
     def queue_freed(self, queue_id: int) -> None:
         """A named queue of ours is free, and may have a next job."""
-        self._freed_queues.add((queue_id,))
-        self._on_queue_freed()
+        self._queues_freed([queue_id])
 
     async def wait_empty(self) -> None:
-        """Wait until all is stored."""
-        await self._empty.wait()
+        """Wait until all is stored, and who has to be told is told."""
+        self._awaited += 1
+        try:
+            await self._empty.wait()
+        finally:
+            self._awaited -= 1
 
     async def run(self) -> None:
         """Store outcomes until cancelled."""
-        with suppress(DatabaseError):  # the connection is opened again when it is needed
-            if self._hurries:
-                self._may_leave_disk = await self._connection.run(may_bring_to_disk(self._schema))
+        with suppress(DatabaseError):  # it is opened again when it is needed
+            await self._connection.open()
         try:
             while True:
                 await self._wakeup.wait()
@@ -155,15 +153,17 @@ class Releaser:
 
     async def _store(self) -> None:
         """Send what is due, and what becomes due meanwhile."""
+        completions = self._completions
+        await completions.get_ready()
         waiting = self._waiting
         await waiting.wait_for_company()
         while batch := waiting.take():
             self._sending = batch
             await self._send(batch)
             self._sending = []
-            await self._settle()
+            await completions.settle()
             await waiting.wait_for_company()
-        await self._settle()
+        await completions.settle()
         if self._freed_queues.is_due:
             await self._announce()
         if self.is_empty:
@@ -172,7 +172,7 @@ class Releaser:
     async def _send(self, batch: list[Pair]) -> None:
         plain = [job for job, end in batch if end is COMPLETED and job.queue_id is None]
         if plain:
-            await self._complete(plain)
+            await self._completions.complete(plain)
         if len(plain) < len(batch):
             others = [pair for pair in batch if pair[1] is not COMPLETED or pair[0].queue_id]
             await self._send_mixed(others)
@@ -193,7 +193,7 @@ class Releaser:
             await self._advance(kept[:_MOST_ADVANCED])
             del kept[:_MOST_ADVANCED]
         if completed:
-            await self._complete(completed)
+            await self._completions.complete(completed)
         if unfinished:
             await self._send_unfinished(unfinished)
 
@@ -204,7 +204,7 @@ class Releaser:
         answer = None if statement is None else await self._try_to_advance(statement)
         ambiguous = False
         if answer is None:
-            stored, ambiguous = await self._delete(jobs)
+            stored, ambiguous = await self._completions.delete(jobs)
             ambiguous = ambiguous or statement is not None
             answer = Advanced(stored, {})
         taken = answer.taken
@@ -237,98 +237,10 @@ class Releaser:
         except DatabaseError as error:
             logger.debug("cannot announce queues that are free: %s", error)
 
-    async def _complete(self, jobs: list[ClaimedJob]) -> None:
-        """Jobs that ran well, all in named queues or none."""
-        claims = by_claim(jobs) if self._hurries else None
-        if claims is None:
-            await self._complete_any(jobs)
-            return
-        for claim in claims:
-            await self._complete_claim(claim)
-
-    async def _complete_any(self, jobs: list[ClaimedJob], *, ambiguous: bool = False) -> None:
-        stored, also_ambiguous = await self._delete(jobs)
-        pairs: list[Pair] = [(job, COMPLETED) for job in jobs]
-        self._stored(pairs, stored, ambiguous=ambiguous or also_ambiguous)
-
-    async def _complete_claim(self, jobs: list[ClaimedJob]) -> None:
-        waits_for_disk = not (self.unconfirmed.is_followed and self._may_leave_disk)
-        epoch = self.unconfirmed.epoch
-        statement = release_claim(
-            self._schema, worker_id=self._identity.id, jobs=jobs, waits_for_disk=waits_for_disk
-        )
-        try:
-            gone, ambiguous = await self._persist(statement, waits_for_locks=False)
-        except DatabaseError as error:
-            if error.sqlstate != LOCKED:
-                raise
-            gone, ambiguous = set(), True
-        done = jobs if len(gone) == len(jobs) else [job for job in jobs if job.id in gone]
-        if done:
-            self._free_queues(done)
-            if waits_for_disk:
-                self._on_completed(done)
-            else:
-                self.unconfirmed.add(done, epoch)
-        if len(done) < len(jobs):
-            rest = [job for job in jobs if job.id not in gone]
-            if ambiguous and not waits_for_disk:
-                await self._complete_again(rest)
-            else:
-                await self._complete_any(rest, ambiguous=ambiguous)
-
-    async def _complete_again(self, jobs: list[ClaimedJob]) -> None:
-        """Jobs that were completed by a commit that did not wait for the disk, or perhaps not."""
-        epoch = self.unconfirmed.epoch
-        stored, _ = await self._delete(jobs)
-        found = [job for job in jobs if job.id in stored]
-        self._stored([(job, COMPLETED) for job in found], stored, ambiguous=False)
-        gone = [job for job in jobs if job.id not in stored]
-        if gone:
-            self._free_queues(gone)
-            self.unconfirmed.add(gone, epoch)
-
-    def _free_queues(self, jobs: list[ClaimedJob]) -> None:
-        """Jobs that are all in named queues, or none, are released."""
-        queues = [job.queue_id for job in jobs if job.queue_id is not None]
-        if queues:
-            self._freed_queues.add(queues)
-            self._on_queue_freed()
-
-    def _confirmed(self, jobs: list[ClaimedJob]) -> None:
-        self._on_completed(jobs)
-        if self.is_empty:
-            self._empty.set()
-
-    def _doubt(self, jobs: list[ClaimedJob]) -> None:
-        self._doubted += jobs
-        self._wakeup()
-
-    def _disk_is_due(self) -> None:
-        self._is_disk_due = True
-        self._wakeup()
-
-    async def _settle(self) -> None:
-        """See to completions whose commits did not wait for the disk."""
-        if self._is_disk_due and self.unconfirmed:
-            mark = self.unconfirmed.mark
-            await self._persist(bring_to_disk(self._schema))
-            self.unconfirmed.committed(mark)
-        self._is_disk_due = False
-        if self._doubted:
-            doubted = self._doubted.copy()
-            await self._complete_again(doubted)
-            del self._doubted[: len(doubted)]
-
-    async def _delete(self, jobs: list[ClaimedJob]) -> tuple[dict[int, bool], bool]:
-        return await self._persist(
-            release_completed(self._schema, worker_id=self._identity.id, jobs=jobs)
-        )
-
     async def _send_unfinished(self, jobs: Sequence[tuple[ClaimedJob, Unfinished]]) -> None:
         statement = release_unfinished(self._schema, worker_id=self._identity.id, jobs=jobs)
         try:
-            stored, ambiguous = await self._persist(statement)
+            stored, ambiguous = await self._stubborn.run(statement)
         except DatabaseError as error:
             # One of them holds what the database refuses. Each is sent alone, and the guilty one
             # with a text that is sure to be taken.
@@ -348,19 +260,20 @@ class Releaser:
         statement = release_unfinished(
             self._schema, worker_id=self._identity.id, jobs=[(job, safe)]
         )
-        stored, ambiguous = await self._persist(statement)
+        stored, ambiguous = await self._stubborn.run(statement)
         self._stored([(job, safe)], stored, ambiguous=ambiguous)
 
-    async def _persist(
-        self, statement: Statement[T], *, waits_for_locks: bool = True
-    ) -> tuple[T, bool]:
-        """Send it until it is answered; see `until_answered`."""
-        return await until_answered(
-            self._connection,
-            statement,
-            what=lambda: f"store the outcome of {len(self.unreleased)} jobs",
-            waits_for_locks=waits_for_locks,
-        )
+    def _what_is_open(self) -> str:
+        return f"store the outcome of {len(self.unreleased)} jobs"
+
+    def _completed(self, jobs: list[ClaimedJob]) -> None:
+        self._on_completed(jobs)
+        if self._awaited:
+            self._wakeup()
+
+    def _queues_freed(self, queue_ids: list[int]) -> None:
+        self._freed_queues.add(queue_ids)
+        self._on_queue_freed()
 
     def _stored(
         self,

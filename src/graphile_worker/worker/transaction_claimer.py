@@ -117,6 +117,9 @@ class TransactionClaimer:
 
     async def run(self) -> None:
         """Claim until the worker drains and what was claimed is settled, through any outage."""
+        # All of them before the first job: handlers that end at once leave the loop no time.
+        openings = [connection.open() for connection, _ in self._lanes]
+        await asyncio.gather(*openings, return_exceptions=True)  # opened again when needed
         async with asyncio.TaskGroup() as group:
             for connection, plans in self._lanes:
                 group.create_task(self._run_lane(connection, plans), name="claim")

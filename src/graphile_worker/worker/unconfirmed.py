@@ -6,21 +6,21 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Final, NamedTuple
 
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.worker.steady_connection import SteadyConnection
 
 _OVERDUE: Final = 0.005
-"""Seconds for which a completion waits for a claim to bring it to the disk."""
-_PROVEN_WITHIN: Final = 0.25
-"""Seconds after which a claim proves nothing: a proxy may have put another server in between."""
+"""Seconds for which a completion waits for a claim to be sent that brings it to the disk."""
+_HANGS: Final = 0.25
+"""Seconds after which a claim under way is waited for no longer."""
 
 
 class _Batch(NamedTuple):
     jobs: list[ClaimedJob]
     epoch: int
-    added_at: float
 
 
 class Unconfirmed:
@@ -57,9 +57,10 @@ class Unconfirmed:
         self._batches: deque[_Batch] = deque()
         self._added = self._settled = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._is_claiming = False
+        self._sent_at: float | None = None
+        self._ended_at = -inf
         self.is_followed = False
-        """Whether there is reason to believe that the next claim will find jobs."""
+        """Whether claims that find jobs have followed each other closely until now."""
 
     def __bool__(self) -> bool:
         return bool(self._batches)
@@ -81,7 +82,7 @@ class Unconfirmed:
 
     def add(self, jobs: list[ClaimedJob], epoch: int) -> None:
         """These were released in `epoch` by a commit that did not wait for the disk."""
-        self._batches.append(_Batch(jobs, epoch, time.monotonic()))
+        self._batches.append(_Batch(jobs, epoch))
         self._added += 1
         if self._timer is None:
             self._watch()
@@ -91,32 +92,39 @@ class Unconfirmed:
         while self._settled < mark:
             batch = self._batches.popleft()
             self._settled += 1
-            (self._on_confirmed if self._is_proven(batch) else self._on_doubted)(batch.jobs)
+            is_proven = batch.epoch == self.epoch
+            (self._on_confirmed if is_proven else self._on_doubted)(batch.jobs)
 
     def claim_sent(self) -> int:
         """A claim is sent; answers with its mark."""
-        self._is_claiming = True
+        self._sent_at = time.monotonic()
         return self._added
 
-    def claim_ended(self, mark: int | None, *, more: bool) -> None:
+    def claim_ended(self, mark: int | None, *, is_full: bool) -> None:
         """A claim was answered, or not.
 
         Args:
             mark: its mark; None if it found nothing, so that it did not wait for the disk.
-            more: whether the next one is sent soon, and will find jobs.
+            is_full: whether it found as many jobs as it was asked for.
         """
-        self._is_claiming, self.is_followed = False, more
+        sent_at, self._sent_at = self._sent_at, None
+        is_close = sent_at is not None and sent_at - self._ended_at < _OVERDUE
+        self.is_followed = is_full and is_close
+        self._ended_at = time.monotonic()
         if mark is not None:
             self.committed(mark)
+
+    def give_up(self) -> list[ClaimedJob]:
+        """Forget all of them; answers with them."""
+        jobs = self.jobs
+        self._batches.clear()
+        self._settled = self._added
+        return jobs
 
     def stop(self) -> None:
         """Remind of nothing any more."""
         if self._timer is not None:
             self._timer.cancel()
-
-    def _is_proven(self, batch: _Batch) -> bool:
-        is_fresh = time.monotonic() - batch.added_at < _PROVEN_WITHIN
-        return is_fresh and batch.epoch == self.epoch
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -125,7 +133,9 @@ class Unconfirmed:
     def _look(self, mark: int) -> None:
         """One timer at a time, and not one for each release."""
         self._timer = None
-        if self._settled < mark and not self._is_claiming:
+        hangs = self._sent_at is not None and time.monotonic() - self._sent_at > _HANGS
+        if self._settled < mark and (self._sent_at is None or hangs):
+            self.is_followed = False
             self._on_overdue()
         if self._batches:
             self._watch()
