@@ -8,8 +8,20 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
+from urllib.parse import parse_qs, urlsplit
 
 SSL_REQUEST = struct.pack("!ll", 8, 80877103)
+
+
+def socket_of(url: str) -> Path:
+    """Where the server of a test's database listens."""
+    query = parse_qs(urlsplit(url).query)
+    return Path(query["host"][0], f".s.PGSQL.{query['port'][0]}")
+
+
+def through(relay: Relay, url: str) -> str:
+    """The URL of the same database through the relay."""
+    return f"postgresql://postgres@127.0.0.1:{relay.port}/{urlsplit(url).path[1:]}"
 
 
 class Relay:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from support.relay import Relay
+from support.relay import Relay, socket_of, through
 from support.running import running, sql, until
 
 from graphile_worker import ConnectionLostError, WorkerContext, WorkerOptions, task
@@ -19,16 +17,6 @@ from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.queries.cron import now
 from graphile_worker.worker.crons import cron_scheduler
 from graphile_worker.worker.service_database import ServiceDatabase
-
-
-def through(relay: Relay, url: str) -> str:
-    """The URL of the same database through the relay."""
-    return f"postgresql://postgres@127.0.0.1:{relay.port}/{urlsplit(url).path[1:]}"
-
-
-def socket_of(url: str) -> Path:
-    query = parse_qs(urlsplit(url).query)
-    return Path(query["host"][0], f".s.PGSQL.{query['port'][0]}")
 
 
 async def test_a_claim_whose_answer_is_lost_is_given_back(

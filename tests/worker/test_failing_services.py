@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import pytest
 from support.running import sql
@@ -25,9 +26,10 @@ def breaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> a
     return now
 
 
+@pytest.mark.parametrize("claim_mode", ["lock", "transaction"])
 @pytest.mark.parametrize("when", ["at work", "at the end"])
 async def test_jobs_that_end_in_the_grace_period_are_stored(
-    gw_database: str, breaks: asyncio.Event, when: str
+    gw_database: str, breaks: asyncio.Event, when: str, claim_mode: Literal["lock", "transaction"]
 ) -> None:
     begun = asyncio.Event()
 
@@ -40,7 +42,10 @@ async def test_jobs_that_end_in_the_grace_period_are_stored(
             await connection.raw.execute("select pg_sleep(0.1)")
 
     options = WorkerOptions(
-        database_url=gw_database, tasks=[patient], listen_os_shutdown_signals=False
+        database_url=gw_database,
+        tasks=[patient],
+        claim_mode=claim_mode,
+        listen_os_shutdown_signals=False,
     )
     async with options.init() as worker:
         await worker.create_utils().add_job(patient)

@@ -19,7 +19,7 @@ _STORED_WITHIN: Final = 5.0
 
 async def end_in_order(
     engine: Engine,
-    claiming: asyncio.Task[None] | None,
+    claiming: asyncio.Task[None],
     shutdown: ShutdownSignal,
     *,
     grace: float,
@@ -28,12 +28,13 @@ async def end_in_order(
 
     Args:
         engine: of the run that ends.
-        claiming: its claim loop, which ends by itself after the claim under way.
+        claiming: its claim loop, which ends by itself after the claim under way; what that takes
+            goes back at once.
         shutdown: told to abort when the grace period is over; may be told by others before.
         grace: seconds that running handlers have to end by themselves.
     """
     engine.drain()
-    await _within(grace, engine.slots.wait_idle(), unless=shutdown.aborting)
+    await within(grace, engine.slots.wait_idle(), unless=shutdown.aborting)
     if engine.slots.running:
         shutdown.abort()
         for job in engine.slots.running:
@@ -45,12 +46,11 @@ async def end_in_order(
                 fields={"event": "JobInterrupted", "job_id": job.id, "attempt": job.attempts},
             )
         engine.slots.cancel_all()
-        await _within(CANCELLED_END_WITHIN, engine.slots.wait_idle())
+        await within(CANCELLED_END_WITHIN, engine.slots.wait_idle())
     await engine.abandon_running()
-    if claiming is not None:
-        await asyncio.wait([claiming], timeout=_STORED_WITHIN)
-        claiming.cancel()
-    await _within(_STORED_WITHIN, engine.releaser.wait_empty())
+    await asyncio.wait([claiming], timeout=_STORED_WITHIN)
+    claiming.cancel()
+    await within(_STORED_WITHIN, engine.releaser.wait_empty())
     if engine.releaser.unreleased:
         logger.error(
             "the database is away; these jobs stay locked until they are recovered: %s",
@@ -58,10 +58,13 @@ async def end_in_order(
         )
 
 
-async def _within(
-    limit: float, wait: Coroutine[Any, Any, Any], *, unless: asyncio.Event | None = None
+async def within(
+    limit: float | None, wait: Coroutine[Any, Any, Any], *, unless: asyncio.Event | None = None
 ) -> None:
-    """Await, but no longer than `limit` seconds, nor past the moment that `unless` is set."""
+    """Await, but no longer than `limit` seconds, nor past the moment that `unless` is set.
+
+    What is awaited is cancelled then.
+    """
     waits = [asyncio.ensure_future(wait)]
     if unless is not None:
         waits.append(asyncio.ensure_future(unless.wait()))

@@ -21,9 +21,6 @@ from graphile_worker.hooks.reasons import ShutdownReason
 from graphile_worker.hooks.registry import HookRegistry
 from graphile_worker.local_queue.events import SILENT
 from graphile_worker.recovery.identity import WorkerIdentity
-from graphile_worker.recovery.sweep import Sweep
-from graphile_worker.recovery.sweep_events import SweepEvents
-from graphile_worker.recovery.sweeper import Sweeper
 from graphile_worker.runtime.finishing import finish
 from graphile_worker.runtime.log_fields import log_fields
 from graphile_worker.runtime.shutdown import ShutdownSignal
@@ -32,8 +29,7 @@ from graphile_worker.tasks.context import Environment
 from graphile_worker.worker.alongside import alongside
 from graphile_worker.worker.batch_delays import NO_DELAYS
 from graphile_worker.worker.claim_rules import claim_rules
-from graphile_worker.worker.crons import schedule_crons
-from graphile_worker.worker.ending import end_in_order
+from graphile_worker.worker.ending import end_in_order, within
 from graphile_worker.worker.engine import Engine
 from graphile_worker.worker.exporter import exporter_of
 from graphile_worker.worker.health import Health, Parts, stopped
@@ -43,9 +39,7 @@ from graphile_worker.worker.loop_monitor import LoopMonitor
 from graphile_worker.worker.membership import Membership, beats_in_thread
 from graphile_worker.worker.notifications import Listener
 from graphile_worker.worker.opened import Opened
-from graphile_worker.worker.pauses import PauseWatch
-from graphile_worker.worker.schema_guard import SchemaGuard
-from graphile_worker.worker.service_database import ServiceDatabase
+from graphile_worker.worker.services import Services
 from graphile_worker.worker.settings import ShutdownTrigger, WorkerSettings, seconds
 from graphile_worker.worker.shutdown_trigger import failure_of
 from graphile_worker.worker.signals import shutdown_on_signals
@@ -95,11 +89,6 @@ class Worker:
         self._shutdown_reason: ShutdownReason | None = None
         self._shutdown = ShutdownSignal()
         self._failure: BaseException | None = None
-        self._services = ServiceDatabase(database) if options.reserves_for_services else database
-        self._guard = SchemaGuard(self._services, self._schema, on_unusable=self._cannot_go_on)
-        self._pauses = PauseWatch(
-            self._services, self._schema, task_ids, is_told=options.use_notification_delivery
-        )
         self._parts: Parts | None = None
         self._sync_database = LazySyncDatabase(
             options.direct_database_url or url_of(database) or options.database_url,
@@ -107,6 +96,15 @@ class Worker:
             prepared_statements=options.prepared_statements,
         )
         self._wakeup = Wakeup()
+        self._services = Services(
+            options,
+            opened,
+            identity,
+            task_ids,
+            hooks,
+            self._wakeup,
+            on_unusable=self._cannot_go_on,
+        )
         self._ended = asyncio.Event()
         self._ended.set()
 
@@ -240,34 +238,27 @@ class Worker:
         teller = LocalQueueTeller(self._hooks, self._identity)
         engine = self._engine(self._hooks, ahead=teller)
         async with AsyncExitStack() as stack:
-            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
-            membership = await stack.enter_async_context(self._membership(engine))
-            await stack.enter_async_context(self._told_of_run())
-            await stack.enter_async_context(self._history)
+            enter = stack.enter_async_context
+            monitor = await enter(LoopMonitor(describe=engine.describe))
+            membership = await enter(self._membership(engine))
+            await enter(self._told_of_run())
+            await enter(self._history)
             stack.push_async_callback(teller.wait_told)
             stack.push_async_callback(engine.aclose)
-            listener = self._listener(engine)
+            listener = self._services.listener(engine)
             stack.enter_context(self._shown(engine, membership, monitor, listener))
-            await stack.enter_async_context(alongside(engine.releaser.run(), "release"))
-            await stack.enter_async_context(alongside(membership.run(), "membership"))
-            group = await stack.enter_async_context(asyncio.TaskGroup())
-            services = [group.create_task(self._guard.run(), name="schema")]
-            if self._options.recovery_config().enabled:
-                services.append(group.create_task(self._sweeper().run(), name="sweep"))
-            await self._pauses.look()
-            pauses = self._pauses.run(engine, self._wakeup)
-            services.append(group.create_task(pauses, name="pauses"))
-            if listener is not None:
-                services.append(group.create_task(listener.run(), name="listen"))
+            await enter(alongside(engine.releaser.run(), "release"))
+            await enter(alongside(membership.run(), "membership"))
+            await self._services.pauses.look()
+            await enter(alongside(self._services.run(engine, listener), "services"))
             if trigger is not None:
-                services.append(group.create_task(self._await_trigger(trigger), name="trigger"))
-            recurring = (self._options, self._schema, self._services, self._hooks, self._pauses)
-            crons = group.create_task(schedule_crons(*recurring), name="cron")
+                await enter(alongside(self._await_trigger(trigger), "trigger"))
+            crons = await enter(alongside(self._services.schedule_crons(), "cron"))
             await engine.report_unknown_tasks()
             self._log("worker %s: looking for jobs", "WorkerStart")
             if engine.local_queue is not None:
                 engine.local_queue.open()
-            claiming = group.create_task(engine.claimer.run(), name="claim")
+            claiming = await enter(alongside(engine.claimer.run(), "claim"))
             try:
                 await self._shutdown.draining.wait()
             finally:
@@ -275,8 +266,6 @@ class Worker:
                 # Also when a service failed: nothing more is claimed, and jobs go back.
                 self.request_shutdown()
                 await self._end(engine, claiming)
-            for service in services:
-                service.cancel()
         self._log("worker %s: stopped", "WorkerShutdown")
         return engine
 
@@ -297,19 +286,26 @@ class Worker:
         hooks = replace(self._hooks, job_fetch=None)
         engine = self._engine(hooks, collect_errors=raise_on_failure)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._history)
+            enter = stack.enter_async_context
+            await enter(self._history)
             stack.push_async_callback(engine.aclose)
-            monitor = await stack.enter_async_context(LoopMonitor(describe=engine.describe))
-            membership = await stack.enter_async_context(self._membership(engine))
+            monitor = await enter(LoopMonitor(describe=engine.describe))
+            membership = await enter(self._membership(engine))
             stack.enter_context(self._shown(engine, membership, monitor, None))
-            await stack.enter_async_context(alongside(engine.releaser.run(), "release"))
-            await stack.enter_async_context(alongside(membership.run(), "membership"))
-            await self._pauses.look()
+            await enter(alongside(engine.releaser.run(), "release"))
+            await enter(alongside(membership.run(), "membership"))
+            await self._services.pauses.look()
+            until_empty = engine.claimer.run_until_empty(lambda: engine.is_idle)
+            claiming = await enter(alongside(until_empty, "claim"))
             try:
-                await engine.claimer.run_until_empty(lambda: engine.is_idle)
-                await engine.report_unknown_tasks()
+                await within(None, asyncio.wait([claiming]), unless=self._shutdown.draining)
+                if claiming.done():
+                    await engine.report_unknown_tasks()
             finally:
-                await self._end(engine, None)
+                if not claiming.done():
+                    # A service failed, or it has begun.
+                    self.request_shutdown()
+                await self._end(engine, claiming)
         return engine
 
     async def _await_trigger(self, trigger: ShutdownTrigger) -> None:
@@ -319,7 +315,7 @@ class Worker:
             self._failure = error
         self.request_shutdown(ShutdownReason.GRACEFUL if error is None else ShutdownReason.ERROR)
 
-    async def _end(self, engine: Engine, claiming: asyncio.Task[None] | None) -> None:
+    async def _end(self, engine: Engine, claiming: asyncio.Task[None]) -> None:
         grace = seconds(self._options.shutdown_config().grace_period)
         # A service that fails now must not cut it short.
         await finish(end_in_order(engine, claiming, self._shutdown, grace=grace))
@@ -341,26 +337,8 @@ class Worker:
         finally:
             self._parts = None
 
-    def _listener(self, engine: Engine) -> Listener | None:
-        if not self._options.use_notification_delivery:
-            return None
-        queue = engine.local_queue
-        return Listener(
-            self._opened.direct,
-            self._identity,
-            self._wakeup,
-            on_migrated=self._guard.look,
-            on_paused=self._pauses.told,
-            on_announced=None if queue is None else queue.announced,
-        )
-
     def _membership(self, engine: Engine) -> Membership:
         return Membership(self._options, self._identity, self._opened.direct, engine)
-
-    def _sweeper(self) -> Sweeper:
-        config = self._options.recovery_config()
-        how = Sweep(schema=self._schema, config=config)
-        return Sweeper(self._services, self._identity, how, SweepEvents.of(self._hooks))
 
     def _engine(
         self, hooks: Hooks, *, ahead: LocalQueueTeller | None = None, collect_errors: bool = False
