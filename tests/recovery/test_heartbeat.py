@@ -341,7 +341,7 @@ async def test_a_swept_worker_goes_on_where_its_goodbye_is_not_answered(
     monkeypatch.setattr(
         "graphile_worker.worker.lost_claims.return_lost_claims", lambda *_, **__: never
     )
-    monkeypatch.setattr("graphile_worker.worker.engine._ANSWERS_WITHIN", 0.05)
+    monkeypatch.setattr("graphile_worker.worker.lost_claims._ANSWERS_WITHIN", 0.05)
     done = asyncio.Event()
 
     @task(payload=None)

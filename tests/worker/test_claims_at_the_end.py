@@ -11,9 +11,9 @@ import pytest
 from support.relay import Relay, socket_of, through
 from support.running import sql, until
 
-from graphile_worker import Worker, WorkerOptions, task
+from graphile_worker import ConnectionLostError, Worker, WorkerOptions, task
 from graphile_worker.recovery.sweeper import Sweeper
-from graphile_worker.worker import transaction_claimer
+from graphile_worker.worker import ending, transaction_claimer
 from graphile_worker.worker.membership import Membership
 
 PAYLOAD = b"the job of the claim"
@@ -72,6 +72,7 @@ def call(request: pytest.FixtureRequest) -> str:
     ("call", "part", "how"),
     [
         ("run", Sweeper, "late"),
+        ("run", Sweeper, "lost"),
         ("run", Membership, "late"),
         ("run_once", Membership, "late"),
     ],
@@ -96,7 +97,7 @@ async def test_a_part_that_breaks_cuts_no_claim_off(
             await asyncio.wait_for(run, 15)
 
 
-@pytest.mark.parametrize("how", ["late"])
+@pytest.mark.parametrize("how", ["late", "lost"])
 async def test_neither_does_a_cancellation(gw_database: str, call: str, how: str) -> None:
     async with claimed_unheard(gw_database) as (worker, relay):
         run = asyncio.create_task(getattr(worker, call)())
@@ -139,3 +140,43 @@ async def test_a_cancellation_does_not_wait_for_what_runs(
         job = await worker.create_utils().get_job(added.id)
     assert job is not None
     assert (job.attempts, job.locked_by) == (0, None)
+
+
+async def test_a_claim_that_is_lost_during_the_shutdown_is_given_back(
+    gw_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with claimed_unheard(gw_database) as (worker, relay):
+        run = asyncio.create_task(worker.run())
+        await until_claimed(gw_database)
+        worker.request_shutdown()
+        relay.answer_again()
+        await asyncio.wait_for(run, 15)
+    assert "handed back jobs whose claim was lost" in caplog.text
+
+
+async def test_so_is_one_that_is_not_answered_in_time(
+    gw_database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ending, "_STORED_WITHIN", 0.1)
+    async with claimed_unheard(gw_database) as (worker, relay):
+        run = asyncio.create_task(worker.run())
+        await until_claimed(gw_database)
+        connections = relay.accepted
+        worker.request_shutdown()
+
+        async def given_up() -> bool:
+            return relay.accepted > connections  # asyncpg cancels on another connection
+
+        await until(given_up)
+        relay.deliver_answers()
+        await asyncio.wait_for(run, 15)
+    assert "handed back jobs whose claim was lost" in caplog.text
+
+
+async def test_run_once_gives_back_what_its_lost_claim_took(gw_database: str) -> None:
+    async with claimed_unheard(gw_database) as (worker, relay):
+        run = asyncio.create_task(worker.run_once())
+        await until_claimed(gw_database)
+        relay.answer_again()
+        with pytest.raises(ConnectionLostError):
+            await asyncio.wait_for(run, 15)

@@ -168,7 +168,7 @@ class Claimer:
         try:
             jobs = await self._connection.run(self._statement(limit, aim))
             found = len(jobs)
-        except ConnectionLostError:
+        except (ConnectionLostError, asyncio.CancelledError):
             self._lost_claims.suspect()
             raise
         finally:

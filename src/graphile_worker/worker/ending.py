@@ -50,7 +50,9 @@ async def end_in_order(
     await engine.abandon_running()
     await asyncio.wait([claiming], timeout=_STORED_WITHIN)
     claiming.cancel()
-    await within(_STORED_WITHIN, engine.releaser.wait_empty())
+    await asyncio.gather(
+        within(_STORED_WITHIN, engine.releaser.wait_empty()), engine.give_back_lost_claims()
+    )
     if engine.releaser.unreleased:
         logger.error(
             "the database is away; these jobs stay locked until they are recovered: %s",

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from graphile_worker.errors import DatabaseError, Snooze
+from graphile_worker.errors import Snooze
 from graphile_worker.hooks.dispatch import Hooks
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, HANDED_BACK, RETURNED, Outcome, interrupted
@@ -37,9 +37,6 @@ logger = logging.getLogger(__name__)
 
 CANCELLED_END_WITHIN: Final = 1.0
 """Seconds that a cancelled handler has for its `finally` blocks."""
-
-_ANSWERS_WITHIN: Final = 5.0
-"""Seconds that a courtesy to others may keep this worker from claiming."""
 
 
 class Engine:
@@ -173,6 +170,10 @@ class Engine:
         for job in jobs:
             logger.error("job %s: its handler ignores cancellation; handing the job back", job.id)
         await asyncio.gather(*map(self._hand_back_asking, jobs))
+
+    async def give_back_lost_claims(self) -> None:
+        """At the end: hand back what was claimed for us without our knowing; bounded."""
+        await self._lost_claims.give_back_last(self.claimer.turn)
 
     def drain(self) -> None:
         """Start no more jobs: what waits for a slot goes back, and no outcome waits for others."""
@@ -313,12 +314,7 @@ class Engine:
                 await self.abandon_running()
                 self.releaser.flush()
                 await self.releaser.wait_empty()
-                try:
-                    async with asyncio.timeout(_ANSWERS_WITHIN):
-                        await self._lost_claims.give_back_all(self._database)
-                except (DatabaseError, TimeoutError) as error:
-                    reason = str(error) or "the database does not answer"
-                    logger.warning("what is still locked is left to the sweepers: %s", reason)
+                await self._lost_claims.give_back_all(self._database)
                 yield
             finally:
                 self._swept = False

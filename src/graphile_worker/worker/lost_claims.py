@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from graphile_worker.database.executor import Executor
 from graphile_worker.database.schema import Schema
+from graphile_worker.errors import DatabaseError
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.queries.release_jobs import return_lost_claims
 from graphile_worker.queries.workers import deregister_worker
@@ -19,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 _LATE: Final = 30.0
 """Seconds after which a server that did not notice the loss has ended the claim, or it will not."""
+_ANSWERS_WITHIN: Final = 5.0
+"""Seconds that a courtesy to others may keep this worker from claiming, or from its end."""
 
 
 class LostClaims:
@@ -57,13 +62,24 @@ class LostClaims:
     async def give_back_all(self, executor: Executor) -> None:
         """Hand back whatever is locked for us, when we hold nothing, and say goodbye to the id.
 
-        Raises:
-            DatabaseError: sweepers will find it.
+        Bounded: what a database that is away keeps locked is left to the sweepers.
         """
         worker_id = self._identity.id
         statement = return_lost_claims(self._schema, worker_id=worker_id, held=())
-        await executor.run(statement)
-        await executor.run(deregister_worker(self._schema, worker_id))
+        async with _or_leave_it():
+            await executor.run(statement)
+            await executor.run(deregister_worker(self._schema, worker_id))
+
+    async def give_back_last(self, turn: asyncio.Lock) -> None:
+        """Look for lost claims at the end of the worker, for which there is no later; bounded, too.
+
+        Args:
+            turn: held while a claim is under way.
+        """
+        async with _or_leave_it(), turn:
+            await self._wait_settled()
+            if self._due:
+                await self._give_back()
 
     async def give_back(self) -> None:
         """Look for lost claims, if it is time; call it only while no claim is under way.
@@ -71,8 +87,10 @@ class LostClaims:
         Raises:
             DatabaseError: it is tried again with the next call.
         """
-        if not self._due or time.monotonic() < self._due[0]:
-            return
+        if self._due and time.monotonic() >= self._due[0]:
+            await self._give_back()
+
+    async def _give_back(self) -> None:
         self.is_looking = True
         try:
             await self._wait_settled()
@@ -86,3 +104,14 @@ class LostClaims:
             logger.warning(
                 "handed back jobs whose claim was lost with its connection: %s", returned
             )
+
+
+@asynccontextmanager
+async def _or_leave_it() -> AsyncGenerator[None]:
+    """Inside, jobs are handed back, if the database answers in time."""
+    try:
+        async with asyncio.timeout(_ANSWERS_WITHIN):
+            yield
+    except (DatabaseError, TimeoutError) as error:
+        reason = str(error) or "the database does not answer"
+        logger.warning("what is still locked is left to the sweepers: %s", reason)
