@@ -117,10 +117,12 @@ async def test_a_connection_lost_while_it_starts_is_opened_again_if_it_may_wait(
 
 async def test_a_worker_keeps_four_connections_of_a_pool_from_the_start(gw_database: str) -> None:
     """Before the first job has ended: by then its handlers may hold all others."""
-    async with asyncpg.create_pool(gw_database, min_size=0, max_size=5) as pool:
-        async with running(None, database=pool, tasks=[work]):
+    async with (
+        asyncpg.create_pool(gw_database, min_size=0, max_size=5) as pool,
+        running(None, database=pool, tasks=[work]),
+    ):
 
-            async def four_are_kept() -> bool:
-                return bool(pool.get_size() - pool.get_idle_size() == 4)
+        async def four_are_kept() -> bool:
+            return bool(pool.get_size() - pool.get_idle_size() == 4)
 
-            await until(four_are_kept)
+        await until(four_are_kept)
