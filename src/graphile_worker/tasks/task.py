@@ -77,6 +77,11 @@ class Task(JobDefinition[P]):
         return self.fn(*args, **kwargs)
 
     @functools.cached_property
+    def is_awaited_plainly(self) -> bool:
+        """Whether a run is no more than the handler, awaited on the loop."""
+        return self.executor == "async" and self.timeout is None and not self.is_batch
+
+    @functools.cached_property
     def takes_payload(self) -> bool:
         """Whether the handler is called with the payload."""
         return self._signature.takes_payload

@@ -25,7 +25,7 @@ from graphile_worker.worker.job_events import JobEvents
 from graphile_worker.worker.kept_queues import KeptQueues
 from graphile_worker.worker.lost_claims import LostClaims
 from graphile_worker.worker.releaser import Releaser
-from graphile_worker.worker.run_job import JobRunner, Run, is_final
+from graphile_worker.worker.run_job import DONE, JobRunner, Run, is_final
 from graphile_worker.worker.settings import LANES, WorkerSettings, seconds
 from graphile_worker.worker.slots import Slots
 from graphile_worker.worker.steady_connection import SteadyConnection
@@ -247,6 +247,9 @@ class Engine:
         finally:
             # Before the outcome is put: the next claim is what takes longest, and is sent first.
             self.slots.ended(job)
+        if run is DONE:
+            self.claimer.put(job, COMPLETED)
+            return
         if self._collect_errors and run.outcome is not COMPLETED:
             self._collect(job, run.error)
         if run.outcome is None:

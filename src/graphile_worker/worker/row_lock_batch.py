@@ -29,20 +29,27 @@ class RowLockBatch:
     def __init__(self, jobs: list[ClaimedJob]) -> None:
         self.size = len(jobs)
         """How many there were."""
-        # By the identity of the claim, as in `Slots`.
-        self.running = {id(job): job for job in jobs}
+        self._jobs = jobs
+        self._left = len(jobs)
         self.done: list[ClaimedJob] = []
         self.untouched: list[ClaimedJob] = []
         self.unfinished: list[Pair] = []
         self.late: list[Pair] = []
         """Ended while the transaction was being committed."""
         self.state = State.OPEN
+        self.is_open = True
+        """Whether that is its state; asked for each job."""
         self._ended = asyncio.Event()
 
+    @property
+    def running(self) -> list[ClaimedJob]:
+        """The jobs that have not ended."""
+        ended = {id(job) for job in (*self.done, *(job for job, _ in self.others()))}
+        return [job for job in self._jobs if id(job) not in ended]
+
     def end(self, job: ClaimedJob, outcome: Outcome) -> None:
-        """A job has ended."""
-        del self.running[id(job)]
-        if self.state is not State.OPEN:
+        """A job has ended, once."""
+        if not self.is_open:
             self.late.append((job, outcome))
         elif outcome is COMPLETED:
             self.done.append(job)
@@ -50,12 +57,13 @@ class RowLockBatch:
             self.untouched.append(job)
         else:
             self.unfinished.append((job, outcome))
-        if not self.running:
+        self._left -= 1
+        if not self._left:
             self._ended.set()
 
     async def wait_ended(self, limit: float) -> None:
         """Wait until all jobs have ended, but no longer than `limit` seconds."""
-        if not self.running:
+        if not self._left:
             return
         try:
             async with asyncio.timeout(limit):
@@ -67,3 +75,7 @@ class RowLockBatch:
         """How each ended that has, but for those that are done."""
         untouched: list[Pair] = [(job, RETURNED) for job in self.untouched]
         return [*untouched, *self.unfinished, *self.late]
+
+    def enter(self, state: State) -> None:
+        """The transaction is a step further."""
+        self.state, self.is_open = state, False

@@ -66,7 +66,8 @@ def is_final(outcome: Outcome, job: ClaimedJob) -> bool:
     return spent or outcome.verdict is Verdict.EXHAUSTED
 
 
-_DONE = Run(COMPLETED)
+DONE: Final = Run(COMPLETED)
+"""How most jobs end."""
 _STORED = Run(COMPLETED, is_stored=True)
 
 
@@ -114,7 +115,7 @@ class JobRunner:
         enter_job((job, task.identifier))
         context = self._context(task, job) if task.takes_context else None
         try:
-            if task.executor == "async" and task.timeout is None and not task.is_batch:
+            if task.is_awaited_plainly:
                 # Most jobs; each call less between the worker and a handler counts.
                 if context is not None:
                     await task.fn(*_arguments(task, job, context))
@@ -122,7 +123,7 @@ class JobRunner:
                     await task.fn(task.decode(job.payload))
                 else:
                     await task.fn()
-                run = _DONE
+                run = DONE
             else:
                 run = await self._call(task, job, context)
         except asyncio.CancelledError as error:
@@ -190,7 +191,7 @@ class JobRunner:
             returned = await task.fn(*arguments)
         else:
             returned = await _within(seconds(task.timeout), task.fn(*arguments))
-        return _DONE if not task.is_batch else self._batch_ended(task, job, returned)
+        return DONE if not task.is_batch else self._batch_ended(task, job, returned)
 
     async def _call_in_thread(
         self, task: Task[Any], job: ClaimedJob, context: WorkerContext | SyncWorkerContext | None
@@ -227,14 +228,14 @@ class JobRunner:
                 f"{task.identifier} returned a coroutine; make it `async def`, or executor='async'"
             )
             return self._failed(task, job, TypeError(text), context)
-        return _DONE if not task.is_batch else self._batch_ended(task, job, result.value)
+        return DONE if not task.is_batch else self._batch_ended(task, job, result.value)
 
     def _batch_ended(self, task: Task[Any], job: ClaimedJob, returned: Any) -> Run:
         outcome = batch_outcome(job.payload, returned)
         if isinstance(outcome, Unfinished):
             _log_failure(task, job, outcome.error)
             return Run(_with_backoff(outcome, task, job), JobFailedError(outcome.error or ""))
-        return _DONE
+        return DONE
 
     def _failed(
         self,

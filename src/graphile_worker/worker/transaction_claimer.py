@@ -110,6 +110,8 @@ class TransactionClaimer:
             self._release(job, outcome)
             return
         batch.end(job, outcome)
+        if batch.is_open:
+            return
         if batch.state is State.COMMITTED:
             self._release_locked(job, self._locked.pop(id(job)), outcome)
         elif batch.state is State.LOST:
@@ -188,7 +190,7 @@ class TransactionClaimer:
             await plans.renew_if_old()
             jobs = await self._lock(connection, plans, asked)
             batch = RowLockBatch(jobs or [])
-            self._batches |= dict.fromkeys(batch.running, batch)
+            self._batches |= dict.fromkeys(map(id, jobs or []), batch)
         if jobs is None:
             await self._hindrances.let_pass()
             return None
@@ -242,7 +244,7 @@ class TransactionClaimer:
             DatabaseError: nothing of it is stored, or nobody knows; the jobs will run again.
         """
         await batch.wait_ended(OLDEST)
-        batch.state = State.SETTLING
+        batch.enter(State.SETTLING)
         try:
             await self._settle(connection, batch)
         except BaseException:
@@ -253,7 +255,7 @@ class TransactionClaimer:
 
     async def _settle(self, connection: SteadyConnection, batch: RowLockBatch) -> None:
         unfinished = [job for job, _ in batch.unfinished]
-        running = list(batch.running.values())
+        running = batch.running
         if not unfinished and not running:
             await self._end(connection, batch, [])
             locked = {}
@@ -261,10 +263,10 @@ class TransactionClaimer:
             # Nobody may look for lost claims before we know which jobs are locked for us.
             async with self.turn:
                 locked = await self._end(connection, batch, [*unfinished, *running])
-                batch.state = State.COMMITTED
+                batch.enter(State.COMMITTED)
                 for job in running:
                     self._locked[id(job)] = job._replace(locked_at=locked[job.id])
-        batch.state = State.COMMITTED
+        batch.enter(State.COMMITTED)
         if batch.done:
             self._on_completed(batch.done)
         for job, outcome in batch.others():
@@ -296,7 +298,7 @@ class TransactionClaimer:
         self._release(locked, outcome)
 
     def _lose(self, batch: RowLockBatch) -> None:
-        batch.state = State.LOST
+        batch.enter(State.LOST)
         done: list[Pair] = [(job, COMPLETED) for job in batch.done]
         logger.warning(
             "a transaction was lost, and with it the claims of %d jobs, which will run again",
