@@ -48,3 +48,28 @@ class Statement(Generic[T]):
 
 def nothing(_rows: Sequence[Row]) -> None:
     """Decode for statements whose rows nobody reads."""
+
+
+def is_true(rows: Sequence[Row]) -> bool:
+    """Decode for statements that ask one question: one row, whose value is yes or no."""
+    return bool(rows[0][0])
+
+
+def only_value(rows: Sequence[Row]) -> Any:
+    """Decode for statements that answer one row with one value."""
+    return rows[0][0]
+
+
+def value_if_any(rows: Sequence[Row]) -> Any | None:
+    """Decode for statements that answer one value, or no row: None."""
+    return rows[0][0] if rows else None
+
+
+def first_column(rows: Sequence[Row]) -> list[Any]:
+    """Decode for statements that answer a list of values, one a row."""
+    return [row[0] for row in rows]
+
+
+def by_first_column(rows: Sequence[Row]) -> dict[Any, Any]:
+    """Decode for statements that answer pairs: what belongs to each value of the first column."""
+    return {row[0]: row[1] for row in rows}

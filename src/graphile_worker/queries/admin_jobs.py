@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import Row, Statement, first_column, nothing, only_value
 from graphile_worker.jobs.fine_state import FineState
 from graphile_worker.jobs.stored import aware, flags_of
 from graphile_worker.queries.loader import load
@@ -208,7 +208,7 @@ def job_rows(
 
 def newest_id(schema: Schema) -> Statement[int | None]:
     """The id of the newest job; None when there are no jobs."""
-    return Statement("admin_newest_id", load("admin_newest_id", schema), (), _one)
+    return Statement("admin_newest_id", load("admin_newest_id", schema), (), only_value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ def locks_of(schema: Schema, ids: Sequence[int]) -> Statement[list[Lock]]:
 
 def take_free(schema: Schema, ids: Sequence[int]) -> Statement[list[int]]:
     """Lock those of the jobs that no other transaction has locked; waits for none."""
-    return Statement("admin_take_free", load("admin_take_free", schema), (list(ids),), _ids)
+    return Statement("admin_take_free", load("admin_take_free", schema), (list(ids),), first_column)
 
 
 def wake_workers(schema: Schema, jobs: int) -> Statement[None]:
@@ -306,17 +306,8 @@ def _job_row(row: Row) -> JobRow:
     return JobRow(**values)
 
 
-def _one(rows: Sequence[Row]) -> int | None:
-    found: int | None = rows[0][0]
-    return found
-
-
 def _payload(rows: Sequence[Row]) -> StoredPayload | None:
     return StoredPayload(*rows[0]) if rows else None
-
-
-def _ids(rows: Sequence[Row]) -> list[int]:
-    return [row[0] for row in rows]
 
 
 def _locks(rows: Sequence[Row]) -> list[Lock]:

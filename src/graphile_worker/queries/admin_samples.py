@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import Row, Statement, first_column, nothing
 from graphile_worker.jobs.stored import aware
 from graphile_worker.queries.admin_jobs import whole
 from graphile_worker.queries.loader import load
@@ -185,7 +185,7 @@ def tried(schema: Schema, *, limit: int) -> Statement[Tried]:
 
 def known_tasks(schema: Schema, *, limit: int) -> Statement[list[str]]:
     """Identifiers of tasks, by name."""
-    return Statement("admin_known_tasks", load("admin_known_tasks", schema), (limit,), _names)
+    return Statement("admin_known_tasks", load("admin_known_tasks", schema), (limit,), first_column)
 
 
 _ANY: Final = Schema("any")
@@ -289,7 +289,3 @@ def _holder(rows: Sequence[Row]) -> Holder | None:
 
 def _tried(rows: Sequence[Row]) -> Tried:
     return Tried(**{kind: Some(list(ids), jobs) for kind, jobs, ids in rows})
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return [row[0] for row in rows]

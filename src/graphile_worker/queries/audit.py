@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import Row, Statement, nothing, only_value
 from graphile_worker.queries.loader import load
 
 AUDIT: Final = "_gwx_audit"
@@ -38,7 +38,7 @@ def add_audit_entry(schema: Schema, entry: AuditEntry) -> Statement[int]:
     """Write an entry down; answers with its number. The table must be there."""
     target, result = (json.dumps(value, default=str) for value in (entry.target, entry.result))
     args = (entry.at, entry.actor.replace("\0", ""), entry.action, target, result)
-    return Statement("add_audit_entry", load("audit/add", schema), args, _number)
+    return Statement("add_audit_entry", load("audit/add", schema), args, only_value)
 
 
 def audit_entries(schema: Schema, *, limit: int, before: int | None) -> Statement[list[AuditEntry]]:
@@ -51,11 +51,6 @@ def audit_entries(schema: Schema, *, limit: int, before: int | None) -> Statemen
 def prune_audit(schema: Schema, *, days: int) -> Statement[None]:
     """Forget old entries. The table must be there."""
     return Statement("prune_audit", load("audit/prune", schema), (days,), nothing)
-
-
-def _number(rows: Sequence[Row]) -> int:
-    number: int = rows[0][0]
-    return number
 
 
 def _entries(schema: str, rows: Sequence[Row]) -> list[AuditEntry]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import Statement, nothing, only_value
 from graphile_worker.queries.loader import load
 
 
@@ -28,18 +26,18 @@ def lock_queues(schema: Schema) -> Statement[None]:
 def delete_unused_tasks(schema: Schema, *, keep: list[str]) -> Statement[int]:
     """Delete task identifiers without jobs; after `lock_tasks`."""
     name = "delete_unused_tasks"
-    return Statement(name, load(name, schema), (keep,), _count)
+    return Statement(name, load(name, schema), (keep,), only_value)
 
 
 def delete_unused_queues(schema: Schema) -> Statement[int]:
     """Delete queues without jobs; after `lock_queues`."""
     name = "delete_unused_queues"
-    return Statement(name, load(name, schema), (), _count)
+    return Statement(name, load(name, schema), (), only_value)
 
 
 def delete_failed_jobs(schema: Schema) -> Statement[int]:
     """Delete jobs that have failed for good."""
-    return Statement("delete_failed_jobs", load("delete_failed_jobs", schema), (), _count)
+    return Statement("delete_failed_jobs", load("delete_failed_jobs", schema), (), only_value)
 
 
 def count_unused_tasks(
@@ -47,15 +45,10 @@ def count_unused_tasks(
 ) -> Statement[int]:
     """How many identifiers `delete_unused_tasks` would delete, perhaps after failed jobs."""
     name = "count_unused_tasks"
-    return Statement(name, load(name, schema), (keep, without_failed_jobs), _count)
+    return Statement(name, load(name, schema), (keep, without_failed_jobs), only_value)
 
 
 def count_unused_queues(schema: Schema, *, without_failed_jobs: bool) -> Statement[int]:
     """How many queues `delete_unused_queues` would delete, perhaps after failed jobs."""
     name = "count_unused_queues"
-    return Statement(name, load(name, schema), (without_failed_jobs,), _count)
-
-
-def _count(rows: Sequence[Row]) -> int:
-    count: int = rows[0][0]
-    return count
+    return Statement(name, load(name, schema), (without_failed_jobs,), only_value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement
+from graphile_worker.database.statement import Row, Statement, first_column, only_value
 from graphile_worker.queries.loader import load
 
 
@@ -38,7 +38,7 @@ class CronJob:
 
 def now() -> Statement[datetime]:
     """The database's clock, which goes on within a transaction."""
-    return Statement("now", "select pg_catalog.clock_timestamp()", (), _one)
+    return Statement("now", "select pg_catalog.clock_timestamp()", (), only_value)
 
 
 def register_crontabs(
@@ -76,12 +76,7 @@ def schedule_crontabs(
         [job.preserve_run_at for job in jobs],
         [job.job_key is not None and keys[job.job_key] > 1 for job in jobs],
     )
-    return Statement("schedule_crontabs", load("schedule_crontabs", schema), args, _identifiers)
-
-
-def _one(rows: Sequence[Row]) -> datetime:
-    found: datetime = rows[0][0]
-    return found
+    return Statement("schedule_crontabs", load("schedule_crontabs", schema), args, first_column)
 
 
 def _known(rows: Sequence[Row]) -> list[KnownCrontab]:
@@ -90,7 +85,3 @@ def _known(rows: Sequence[Row]) -> list[KnownCrontab]:
 
 def _by_identifier(rows: Sequence[Row]) -> dict[str, KnownCrontab]:
     return {row[0]: KnownCrontab(*row) for row in rows}
-
-
-def _identifiers(rows: Sequence[Row]) -> list[str]:
-    return [row[0] for row in rows]

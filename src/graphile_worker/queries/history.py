@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import Row, Statement, is_true, nothing
 from graphile_worker.queries.loader import load
 from graphile_worker.queries.side_tables import ddl
 
@@ -87,12 +87,12 @@ def run_days(schema: Schema) -> Statement[list[date]]:
 def try_lock_history(schema: Schema) -> Statement[bool]:
     """Be the one who tidies up, to the end of the transaction; False: another one is."""
     args = (_LOCK, schema.name)
-    return Statement("try_lock_history", load("history/try_lock", schema), args, _is_so)
+    return Statement("try_lock_history", load("history/try_lock", schema), args, is_true)
 
 
 def sample_is_due(schema: Schema) -> Statement[bool]:
     """Whether nobody has taken the sample of this minute."""
-    return Statement("sample_is_due", load("history/sample_is_due", schema), (), _is_so)
+    return Statement("sample_is_due", load("history/sample_is_due", schema), (), is_true)
 
 
 def add_sample(schema: Schema) -> Statement[None]:
@@ -130,7 +130,3 @@ def _days(rows: Sequence[Row]) -> list[date]:
     texts = [row[0].removeprefix(f"{RUN}_") for row in rows]
     days = (t for t in texts if len(t) == len("20260101") and t.isdecimal())
     return [datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC).date() for text in days]
-
-
-def _is_so(rows: Sequence[Row]) -> bool:
-    return bool(rows[0][0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import Row, Statement, nothing, value_if_any
 from graphile_worker.jobs.job import Job
 from graphile_worker.queries.loader import load
 from graphile_worker.queries.rows import first_job_of, jobs_of
@@ -91,7 +91,7 @@ def get_job(schema: Schema, job_id: int) -> Statement[Job | None]:
 
 def job_with_key(schema: Schema, key: str) -> Statement[int | None]:
     """The id of the job with this key."""
-    return Statement("job_with_key", load("job_with_key", schema), (key,), _first_id)
+    return Statement("job_with_key", load("job_with_key", schema), (key,), value_if_any)
 
 
 def list_jobs(
@@ -119,10 +119,6 @@ def stats(schema: Schema) -> Statement[Stats]:
 def _stats(rows: Sequence[Row]) -> Stats:
     total, ready, scheduled, locked, failed = rows[0]
     return Stats(total=total, ready=ready, scheduled=scheduled, locked=locked, failed=failed)
-
-
-def _first_id(rows: Sequence[Row]) -> int | None:
-    return rows[0][0] if rows else None
 
 
 def _ids(rows: Sequence[Row]) -> frozenset[int]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement
+from graphile_worker.database.statement import Row, Statement, first_column, is_true
 from graphile_worker.jobs.stored import payload_of
 from graphile_worker.queries.loader import load
 
@@ -69,18 +69,18 @@ def active_workers(schema: Schema, *, threshold: timedelta) -> Statement[list[Ac
 def has_registry(schema: Schema) -> Statement[bool]:
     """Whether workers can register themselves in this schema."""
     args = (f"{schema.quoted}._private_workers",)
-    return Statement("has_registry", load("has_registry", schema), args, _is_there)
+    return Statement("has_registry", load("has_registry", schema), args, is_true)
 
 
 def task_identifiers(schema: Schema, beginning: str) -> Statement[list[str]]:
     """Identifiers of tasks that begin so, in order, 100 at most."""
     name = "task_identifiers"
-    return Statement(name, load(name, schema), (beginning,), _first_column)
+    return Statement(name, load(name, schema), (beginning,), first_column)
 
 
 def queue_names(schema: Schema, beginning: str) -> Statement[list[str]]:
     """Names of queues that begin so, in order, 100 at most."""
-    return Statement("queue_names", load("queue_names", schema), (beginning,), _first_column)
+    return Statement("queue_names", load("queue_names", schema), (beginning,), first_column)
 
 
 def _queues(rows: Sequence[Row]) -> list[JobQueue]:
@@ -115,12 +115,3 @@ def _active_workers(rows: Sequence[Row]) -> list[ActiveWorker]:
         )
         for worker_id, last_heartbeat_at, started_at, metadata, is_stale in rows
     ]
-
-
-def _is_there(rows: Sequence[Row]) -> bool:
-    there: bool = rows[0][0]
-    return there
-
-
-def _first_column(rows: Sequence[Row]) -> list[str]:
-    return [row[0] for row in rows]

@@ -8,7 +8,14 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import (
+    Row,
+    Statement,
+    first_column,
+    is_true,
+    nothing,
+    value_if_any,
+)
 from graphile_worker.queries.loader import load
 
 PAUSES: Final = "_gwx_pause"
@@ -106,7 +113,9 @@ def lock_paused_queues(schema: Schema) -> Statement[None]:
 def try_lock_paused_queues(schema: Schema) -> Statement[bool]:
     """The same; False where somebody else is at it."""
     args = (_LOCK, schema.name)
-    return Statement("try_lock_paused_queues", load("pauses/try_lock_queues", schema), args, _is_so)
+    return Statement(
+        "try_lock_paused_queues", load("pauses/try_lock_queues", schema), args, is_true
+    )
 
 
 def resume_queue(schema: Schema, queue_name: str, by: str) -> Statement[bool | None]:
@@ -116,12 +125,12 @@ def resume_queue(schema: Schema, queue_name: str, by: str) -> Statement[bool | N
         Whether it waits for a job of its that is still running; None: it was not paused.
     """
     args = (queue_name, by)
-    return Statement("resume_queue", load("pauses/resume_queue", schema), args, _first)
+    return Statement("resume_queue", load("pauses/resume_queue", schema), args, value_if_any)
 
 
 def finish_resuming(schema: Schema) -> Statement[list[str]]:
     """Free the queues that waited for a job that is gone, after `try_lock_paused_queues`."""
-    return Statement("finish_resuming", load("pauses/finish_resuming", schema), (), _names)
+    return Statement("finish_resuming", load("pauses/finish_resuming", schema), (), first_column)
 
 
 def paused_queues(schema: Schema, queue_name: str | None = None) -> Statement[list[PausedQueue]]:
@@ -144,18 +153,6 @@ def _rows(rows: Sequence[Row]) -> list[PauseRow]:
 
 def _overview(rows: Sequence[Row]) -> tuple[bool, bool]:
     return rows[0][0], rows[0][1]
-
-
-def _first(rows: Sequence[Row]) -> bool | None:
-    return rows[0][0] if rows else None
-
-
-def _is_so(rows: Sequence[Row]) -> bool:
-    return bool(rows[0][0])
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return [row[0] for row in rows]
 
 
 def _queues(rows: Sequence[Row]) -> list[PausedQueue]:

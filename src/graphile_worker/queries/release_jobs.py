@@ -8,7 +8,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import (
+    Row,
+    Statement,
+    by_first_column,
+    first_column,
+    is_true,
+    nothing,
+)
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import Unfinished
 from graphile_worker.queries.loader import load
@@ -29,7 +36,7 @@ def release_completed(
         [job.locked_at for job in jobs],
         [job.queue_id for job in jobs],
     )
-    return Statement("release_completed", load("release_completed", schema), args, _stored)
+    return Statement("release_completed", load("release_completed", schema), args, by_first_column)
 
 
 def release_claim(
@@ -112,7 +119,9 @@ def release_unfinished(
         [job.key is not None for job, _ in jobs],
         [outcome.attempts for _, outcome in jobs],
     )
-    return Statement("release_unfinished", load("release_unfinished", schema), args, _stored)
+    return Statement(
+        "release_unfinished", load("release_unfinished", schema), args, by_first_column
+    )
 
 
 def complete_in_transaction(schema: Schema, *, worker_id: str, job: ClaimedJob) -> Statement[bool]:
@@ -129,15 +138,7 @@ def bring_to_disk(schema: Schema) -> Statement[None]:
 def may_bring_to_disk(schema: Schema) -> Statement[bool]:
     """Whether this role may do so, and its commits wait for the disk."""
     name = "may_bring_to_disk"
-    return Statement(name, load(name, schema), (), _is_true)
-
-
-def _is_true(rows: Sequence[Row]) -> bool:
-    return bool(rows[0][0])
-
-
-def _stored(rows: Sequence[Row]) -> dict[int, bool]:
-    return {row[0]: row[1] for row in rows}
+    return Statement(name, load(name, schema), (), is_true)
 
 
 def return_lost_claims(
@@ -157,12 +158,8 @@ def return_lost_claims(
         [job.locked_at for job in held],
         [job.queue_id for job in held],
     )
-    return Statement(name, load(name, schema), args, _ids)
+    return Statement(name, load(name, schema), args, first_column)
 
 
 def _id_set(rows: Sequence[Row]) -> set[int]:
     return {row[0] for row in rows}
-
-
-def _ids(rows: Sequence[Row]) -> list[int]:
-    return [row[0] for row in rows]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import Statement, by_first_column, nothing
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.queries.claim_jobs import FRONT, Place, claimed
 from graphile_worker.queries.loader import load
@@ -51,8 +51,4 @@ def settle_row_locks(
     """
     name = "settle_row_locks"
     args = (worker_id, [job.id for job in done], [job.id for job in unfinished], now)
-    return Statement(name, load(name, schema), args, _times)
-
-
-def _times(rows: Sequence[Row]) -> dict[int, float]:
-    return {row[0]: row[1] for row in rows}
+    return Statement(name, load(name, schema), args, by_first_column)

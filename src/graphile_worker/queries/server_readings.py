@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement
+from graphile_worker.database.statement import Row, Statement, first_column, is_true, only_value
 from graphile_worker.queries.loader import load
 
 
@@ -87,17 +87,17 @@ def server_reading() -> Statement[ServerReading]:
 
 def database_clock() -> Statement[datetime]:
     """The database's clock at this moment."""
-    return Statement("database_clock", _catalog("database_clock"), (), _moment)
+    return Statement("database_clock", _catalog("database_clock"), (), only_value)
 
 
 def locks_job_keys(schema: Schema) -> Statement[bool]:
     """Whether revision 19 is the one of the Rust worker."""
-    return Statement("schema_lineage", _catalog("schema_lineage"), (schema.name,), _flag)
+    return Statement("schema_lineage", _catalog("schema_lineage"), (schema.name,), is_true)
 
 
 def missing_rights(schema: Schema) -> Statement[list[str]]:
     """What this role would have to be granted, as `grant` takes it."""
-    return Statement("missing_rights", _catalog("missing_rights"), (schema.name,), _texts)
+    return Statement("missing_rights", _catalog("missing_rights"), (schema.name,), first_column)
 
 
 def table_readings(schema: Schema) -> Statement[list[TableReading]]:
@@ -140,19 +140,6 @@ def _server(rows: Sequence[Row]) -> ServerReading:
         connections=connections,
         other_sessions=others,
     )
-
-
-def _moment(rows: Sequence[Row]) -> datetime:
-    moment: datetime = rows[0][0]
-    return moment
-
-
-def _flag(rows: Sequence[Row]) -> bool:
-    return bool(rows[0][0])
-
-
-def _texts(rows: Sequence[Row]) -> list[str]:
-    return [row[0] for row in rows]
 
 
 def _tables(rows: Sequence[Row]) -> list[TableReading]:

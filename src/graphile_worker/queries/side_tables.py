@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import Row, Statement, is_true, nothing
 from graphile_worker.queries.loader import load
 
 META: Final = "_gwx_meta"
@@ -45,7 +45,7 @@ def ddl(schema: Schema, name: str, **literals: str) -> Statement[None]:
 def table_exists(schema: Schema, table: str) -> Statement[bool]:
     """Whether a side table is there."""
     name = "side_tables/exists"
-    return Statement(name, load(name, schema), (f"{schema.quoted}.{table}",), _answer)
+    return Statement(name, load(name, schema), (f"{schema.quoted}.{table}",), is_true)
 
 
 def lock_side_tables(schema: Schema) -> Statement[None]:
@@ -71,10 +71,6 @@ def forget_feature(schema: Schema, feature: str) -> Statement[None]:
     """Take a feature out of the ledger."""
     name = "side_tables/forget_feature"
     return Statement(name, load(name, schema), (feature,), nothing)
-
-
-def _answer(rows: Sequence[Row]) -> bool:
-    return bool(rows[0][0])
 
 
 def _features(rows: Sequence[Row]) -> dict[str, Feature]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement
+from graphile_worker.database.statement import Row, Statement, first_column, is_true
 from graphile_worker.queries.loader import load
 
 _LOCK: Final = 0x47575051
@@ -35,19 +35,19 @@ def queue_reading(schema: Schema) -> Statement[QueueReading]:
 
 def unserved_tasks(schema: Schema, *, due_for: float) -> Statement[list[str]]:
     """Tasks with jobs that no running worker knows, as far as workers say what they know."""
-    return Statement("unserved_tasks", load("unserved_tasks", schema), (due_for,), _identifiers)
+    return Statement("unserved_tasks", load("unserved_tasks", schema), (due_for,), first_column)
 
 
 def watcher_exists(schema: Schema) -> Statement[bool]:
     """Whether some session is the watcher of this schema."""
     args = (_LOCK, schema.name)
-    return Statement("watcher_exists", load("watcher_exists", schema), args, _answer)
+    return Statement("watcher_exists", load("watcher_exists", schema), args, is_true)
 
 
 def become_watcher(schema: Schema) -> Statement[bool]:
     """Make this session the watcher, as long as it lives; False: another one is."""
     args = (_LOCK, schema.name)
-    return Statement("become_watcher", load("become_watcher", schema), args, _answer)
+    return Statement("become_watcher", load("become_watcher", schema), args, is_true)
 
 
 def _reading(rows: Sequence[Row]) -> QueueReading:
@@ -60,11 +60,3 @@ def _reading(rows: Sequence[Row]) -> QueueReading:
         oldest_ready=oldest_ready,
         oldest_transaction=oldest_transaction,
     )
-
-
-def _identifiers(rows: Sequence[Row]) -> list[str]:
-    return [row[0] for row in rows]
-
-
-def _answer(rows: Sequence[Row]) -> bool:
-    return bool(rows[0][0])

@@ -8,7 +8,14 @@ from datetime import datetime
 from typing import Final
 
 from graphile_worker.database.schema import Schema
-from graphile_worker.database.statement import Row, Statement, nothing
+from graphile_worker.database.statement import (
+    Row,
+    Statement,
+    first_column,
+    is_true,
+    nothing,
+    value_if_any,
+)
 from graphile_worker.jobs.job import Job
 from graphile_worker.queries.loader import load
 from graphile_worker.queries.rows import jobs_of
@@ -44,12 +51,12 @@ class ToldJob:
 def register_worker(schema: Schema, worker_id: str, metadata: str) -> Statement[datetime | None]:
     """Register a worker, with metadata as JSON; answers with the database's time."""
     args = (worker_id, metadata)
-    return Statement("register_worker", load("register_worker", schema), args, _time)
+    return Statement("register_worker", load("register_worker", schema), args, value_if_any)
 
 
 def heartbeat(schema: Schema, worker_id: str) -> Statement[datetime | None]:
     """Say that a worker is alive; None: it was swept, and is nobody."""
-    return Statement("heartbeat", load("heartbeat", schema), (worker_id, None), _time)
+    return Statement("heartbeat", load("heartbeat", schema), (worker_id, None), value_if_any)
 
 
 def deregister_worker(schema: Schema, worker_id: str) -> Statement[None]:
@@ -65,7 +72,7 @@ def limit_idle_time(schema: Schema, milliseconds: int) -> Statement[None]:
 
 def lock_sweep(schema: Schema) -> Statement[bool]:
     """Become the one who sweeps in this transaction; False when somebody else does."""
-    return Statement("lock_sweep", load("lock_sweep", schema), (), _flag)
+    return Statement("lock_sweep", load("lock_sweep", schema), (), is_true)
 
 
 def server_times(schema: Schema) -> Statement[tuple[datetime, datetime]]:
@@ -155,11 +162,7 @@ def forget_workers(schema: Schema, worker_ids: list[str]) -> Statement[None]:
 
 def reset_old_locks(schema: Schema, *, threshold: float) -> Statement[list[int]]:
     """Free what is locked for hours by nobody that is alive; answers with the ids of the jobs."""
-    return Statement("reset_old_locks", load("reset_old_locks", schema), (threshold,), _job_ids)
-
-
-def _time(rows: Sequence[Row]) -> datetime | None:
-    return rows[0][0] if rows else None
+    return Statement("reset_old_locks", load("reset_old_locks", schema), (threshold,), first_column)
 
 
 def _times(rows: Sequence[Row]) -> tuple[datetime, datetime]:
@@ -167,16 +170,8 @@ def _times(rows: Sequence[Row]) -> tuple[datetime, datetime]:
     return now, started
 
 
-def _flag(rows: Sequence[Row]) -> bool:
-    return bool(rows[0][0])
-
-
 def _ids(rows: Sequence[Row]) -> list[str]:
     return sorted(row[0] for row in rows)
-
-
-def _job_ids(rows: Sequence[Row]) -> list[int]:
-    return [row[0] for row in rows]
 
 
 def _recovered(rows: Sequence[Row]) -> list[RecoveredJob]:
