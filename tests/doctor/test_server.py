@@ -15,6 +15,7 @@ from graphile_worker.doctor.thresholds import Thresholds
 from graphile_worker.errors import DatabaseError
 from graphile_worker.queries.overview import ActiveWorker
 from graphile_worker.queries.server_readings import (
+    ConnectionLimit,
     IndexDefinition,
     ServerReading,
     SnapshotHolder,
@@ -28,8 +29,7 @@ READING = ServerReading(
     role="worker",
     is_standby=False,
     autovacuum=True,
-    connections=97,
-    other_sessions=3,
+    limits=(ConnectionLimit(97, 3),),
 )
 TABLE = TableReading(
     table="_private_jobs",
@@ -83,8 +83,33 @@ def test_versions_and_standbys(change, level, message):
     ],
 )
 def test_pools_and_other_sessions_against_the_limit(pools, others, level):
-    finding = server.connections(replace(READING, other_sessions=others), workers(*pools))
+    limits = (ConnectionLimit(97, others),)
+    finding = server.connections(replace(READING, limits=limits), workers(*pools))
     assert finding.level is level, finding
+
+
+@pytest.mark.parametrize(
+    ("limits", "level", "message"),
+    [
+        ([(97, 3), (30, 0)], Level.OK, "may open 30 connections of 30"),
+        ([(97, 67), (100, 0)], Level.OK, "may open 30 connections of 97"),
+        ([(97, 68), (30, 0)], Level.WARNING, "30 connections of 97, beside 68 other sessions"),
+        ([(97, 0), (30, 1)], Level.WARNING, "30 connections of 30, beside 1 other session"),
+        ([(97, 90), (29, 0)], Level.PROBLEM, "30 connections of 29"),
+    ],
+)
+def test_each_limit_with_the_sessions_that_count_for_it(limits, level, message):
+    reading = replace(READING, limits=tuple(ConnectionLimit(*limit) for limit in limits))
+    finding = server.connections(reading, workers(10, 20))
+    assert finding.level is level, finding
+    assert message in finding.message
+
+
+def test_workers_that_watch_the_queue_need_one_more_connection_together():
+    fleet = workers(10, 10, 10)
+    for worker in fleet[:2]:
+        worker.metadata["watches_queue"] = True
+    assert "may open 31 connections of" in server.connections(READING, fleet).message
 
 
 @pytest.mark.parametrize(

@@ -115,24 +115,26 @@ def rights(state: SchemaState, missing: Sequence[str], *, only_reads: bool = Fal
 
 
 def connections(reading: ServerReading, workers: Sequence[ActiveWorker]) -> Finding:
-    """Whether all pools of all live workers fit into what the server gives this role."""
-    said = [most for worker in workers if (most := told(worker).max_pg_conn) is not None]
-    wanted, limit = sum(said), reading.connections
-    silent = len(workers) - len(said)
-    what = f"{plural(len(said), 'worker')} may open {plural(wanted, 'connection')} of {limit}"
-    if silent:
-        what += f"; {silent} did not say how many"
+    """Whether all that the live workers may open fits into what the server gives this role."""
+    fleet = [told(worker) for worker in workers]
+    said = [one.connections for one in fleet if one.connections is not None]
+    # One of those that would watch the queue does.
+    wanted = sum(said) + any(one.watches_queue for one in fleet)
+    least = min(reading.limits, key=lambda limit: limit.most)
+    tightest = min(reading.limits, key=lambda limit: limit.most - limit.others)
+    silent = len(fleet) - len(said)
+    unsaid = f"; {silent} did not say how many" if silent else ""
+    what = f"{plural(len(said), 'worker')} may open {plural(wanted, 'connection')}"
     remedy = (
         "lower --max-pg-conn of the workers or their number, raise max_connections, or put a "
         "pooler in between (see docs/operations/deployment.md)"
     )
-    if wanted > limit:
-        return problem("connections", what, remedy)
-    if wanted + reading.other_sessions > limit:
-        return warning(
-            "connections", f"{what}, and {reading.other_sessions} other sessions are open", remedy
-        )
-    return ok("connections", what)
+    if wanted > least.most:
+        return problem("connections", f"{what} of {least.most}{unsaid}", remedy)
+    if wanted + tightest.others > tightest.most:
+        others = f", beside {plural(tightest.others, 'other session')}"
+        return warning("connections", f"{what} of {tightest.most}{unsaid}{others}", remedy)
+    return ok("connections", f"{what} of {least.most}{unsaid}")
 
 
 def notifications(seconds: float | None, thresholds: Thresholds) -> Finding:

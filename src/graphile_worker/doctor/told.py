@@ -17,7 +17,10 @@ class Told:
     worker_id: str
     host: str | None
     pid: int | None
-    max_pg_conn: int | None
+    connections: int | None
+    """How many it may open, without that of the watch."""
+    watches_queue: bool
+    """Whether it would open one to watch the queue, if no other worker did."""
     tasks: tuple[str, ...]
     crons: tuple[str, ...]
 
@@ -35,7 +38,9 @@ def told(worker: ActiveWorker) -> Told:
         worker_id=worker.worker_id,
         host=_kind(metadata.get("host"), str),
         pid=_kind(metadata.get("pid"), int),
-        max_pg_conn=_kind(metadata.get("max_pg_conn"), int),
+        # Those of older versions tell the option alone.
+        connections=_kind(metadata.get("most_connections", metadata.get("max_pg_conn")), int),
+        watches_queue=metadata.get("watches_queue") is True,
         tasks=_texts(metadata.get("tasks")),
         crons=_texts(metadata.get("crons")),
     )

@@ -66,6 +66,8 @@ class HookRegistry:
         """Those that have registered here."""
         self.around_adding: list[AroundAdding] = []
         """What wraps the adding of jobs, outermost first."""
+        self.watches_queue = False
+        """Whether a plugin looks at the queue, for which one process of all has a connection."""
 
     @overload
     def on(self, event: type[O], handler: Observe[O]) -> Observe[O]: ...
@@ -126,6 +128,7 @@ class HookRegistry:
         copied._handlers = {event: [*found] for event, found in self._handlers.items()}
         copied.plugins = [*self.plugins]
         copied.around_adding = [*self.around_adding]
+        copied.watches_queue = self.watches_queue
         return copied
 
     def _add(self, event: type, handler: H) -> H:

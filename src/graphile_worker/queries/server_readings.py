@@ -24,10 +24,17 @@ class ServerReading:
     """Whether it follows another server, and cannot be written to."""
     autovacuum: bool
     """Whether autovacuum runs at all."""
-    connections: int
-    """How many connections this role can have of this database."""
-    other_sessions: int
-    """Sessions that are not of graphile-worker."""
+    limits: tuple[ConnectionLimit, ...]
+    """Those of the server, of this database and of this role, as far as there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimit:
+    """How many connections there may be, and how many of them others have."""
+
+    most: int
+    others: int
+    """Sessions that are not of graphile-worker in this database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +136,8 @@ def _catalog(name: str) -> str:
 
 
 def _server(rows: Sequence[Row]) -> ServerReading:
-    number, version, database, role, is_standby, autovacuum, connections, others = rows[0]
+    number, version, database, role, is_standby, autovacuum, *counts = rows[0]
+    limits = zip(counts[::2], counts[1::2], strict=True)
     return ServerReading(
         version_number=number,
         version=version,
@@ -137,8 +145,7 @@ def _server(rows: Sequence[Row]) -> ServerReading:
         role=role,
         is_standby=is_standby,
         autovacuum=autovacuum,
-        connections=connections,
-        other_sessions=others,
+        limits=tuple(ConnectionLimit(most, others) for most, others in limits if most is not None),
     )
 
 

@@ -108,6 +108,7 @@ class QueueWatch:
 
     def register(self, hooks: HookRegistry) -> None:
         """Watch from the start of a run to its end."""
+        hooks.watches_queue = True
         hooks.on(WorkerInit, self._remember)
         hooks.on(WorkerStart, self._begin)
         hooks.on(WorkerShutdown, self._end)

@@ -40,6 +40,8 @@ class Membership:
         identity: WorkerIdentity,
         direct: Database,
         engine: Engine,
+        *,
+        watches_queue: bool,
     ) -> None:
         self._identity = identity
         self._engine = engine
@@ -49,7 +51,7 @@ class Membership:
             SteadyConnection(direct, "heartbeat", settings=_SETTINGS),
             Schema(options.schema),
             identity,
-            metadata=_metadata(options),
+            metadata=_metadata(options, watches_queue=watches_queue),
             interval=options.recovery_config().seconds_between_heartbeats,
             own_thread=self.beats_in_thread,
             on_swept=self._swept,
@@ -101,7 +103,7 @@ def beats_in_thread(options: WorkerSettings) -> bool:
     return options.database is None or options.direct_database_url is not None
 
 
-def _metadata(options: WorkerSettings) -> str:
+def _metadata(options: WorkerSettings, *, watches_queue: bool) -> str:
     """What others may want to know about this worker, as JSON."""
     return json.dumps(
         {
@@ -114,5 +116,7 @@ def _metadata(options: WorkerSettings) -> str:
             "crons": [crontab.identifier for crontab in options.crontabs()],
             "concurrency": options.concurrency,
             "max_pg_conn": options.max_pg_conn if options.database is None else None,
+            "most_connections": options.most_connections,
+            "watches_queue": watches_queue,
         }
     )

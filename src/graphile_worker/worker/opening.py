@@ -20,12 +20,10 @@ from graphile_worker.worker.exporter import add_exporter
 from graphile_worker.worker.history import recorder, what_to_record
 from graphile_worker.worker.opened import Opened
 from graphile_worker.worker.run_job import check_executors
-from graphile_worker.worker.settings import WorkerSettings, seconds
+from graphile_worker.worker.settings import DIRECT_POOL, WorkerSettings, seconds
 from graphile_worker.worker.task_ids import TaskIds
 from graphile_worker.worker.worker import Worker
 from graphile_worker.worker.worker_events import tell_of_init
-
-_DIRECT_CONNECTIONS = 2
 
 
 async def open_worker(options: WorkerSettings) -> Worker:
@@ -93,7 +91,7 @@ async def _connect(options: WorkerSettings, stack: AsyncExitStack) -> tuple[Data
         stack.push_async_callback(database.aclose)
     if options.direct_database_url is None:
         return database, database
-    direct = await open_database(options.direct_database_url, max_connections=_DIRECT_CONNECTIONS)
+    direct = await open_database(options.direct_database_url, max_connections=DIRECT_POOL)
     stack.push_async_callback(direct.aclose)
     return database, direct
 

@@ -32,6 +32,9 @@ _RESERVED_CONNECTIONS = 4
 LANES = 3
 """The connections of `claim_mode="transaction"`, besides those: one asks, the jobs of one run, and
 one commits."""
+DIRECT_POOL = 2
+"""The most connections to `direct_database_url` besides LISTEN, heartbeat and watch: for plugins;
+the first is opened to see that it can be reached."""
 
 ShutdownTrigger = Awaitable[object] | asyncio.Event
 """What starts a shutdown: an event that is set, or an awaitable that ends."""
@@ -213,6 +216,18 @@ class WorkerSettings:
         if self.listen is None:
             return None
         return ListenAddress.parse(self.listen, beyond_loopback=self.listen_beyond_loopback)
+
+    @property
+    def most_connections(self) -> int | None:
+        """How many a worker may open; None: they are those of the caller's pool.
+
+        Without the watch of the queue, which one worker of all has, and without what plain
+        functions in `ctx.transaction()` bring, which is opened when the first one asks.
+        """
+        if self.database is not None:
+            return None
+        direct = DIRECT_POOL if self.direct_database_url is not None else 0
+        return self.max_pg_conn + direct - (not self.use_notification_delivery)
 
     @property
     def reserved_connections(self) -> int:

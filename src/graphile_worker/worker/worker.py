@@ -338,7 +338,9 @@ class Worker:
             self._parts = None
 
     def _membership(self, engine: Engine) -> Membership:
-        return Membership(self._options, self._identity, self._opened.direct, engine)
+        direct = self._opened.direct
+        watches = self._registry.watches_queue and direct.keeps_sessions
+        return Membership(self._options, self._identity, direct, engine, watches_queue=watches)
 
     def _engine(
         self, hooks: Hooks, *, ahead: LocalQueueTeller | None = None, collect_errors: bool = False
