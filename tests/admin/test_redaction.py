@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graphile_worker.admin.service.redaction import HIDDEN, Redactor
@@ -112,7 +113,87 @@ def test_indented_as_people_read_it() -> None:
         ("AuthError: no such user", "AuthError: no such user"),
         ("TokenExpired: abc", f"TokenExpired: {HIDDEN}"),
         ("CardNumber: 4111", f"CardNumber: {HIDDEN}"),
+        (r'"{\"token\": \"hunter 2\", \"a\": 1}"', rf'"{{\"token\": {HIDDEN}, \"a\": 1}}"'),
+        (
+            r"""'{\\"token\\": \\"hunter 2\\", \\"a\\": 1}'""",
+            rf"""'{{\\"token\\": {HIDDEN}, \\"a\\": 1}}'""",
+        ),
+        (r'"{\"token\": \"hunter', rf'"{{\"token\": {HIDDEN}'),
+        (r'"{\"token\": \"hunter" and more', rf'"{{\"token\": {HIDDEN}" and more'),
+        (r'"say \"token=hunter2\" to it"', rf'"say \"token={HIDDEN}\" to it"'),
+        (r"token=\hunter\2", f"token={HIDDEN}"),
+        (r"""'{"token": "hunter\\"2 x", "a": 1}'""", f"""'{{"token": {HIDDEN}, "a": 1}}'"""),
+        (r'{"token": "C:\\", "a": 1}', f'{{"token": {HIDDEN}a": 1}}'),
     ],
 )
 def test_errors(text: str, shown: str) -> None:
     assert redactor.error(text).text == shown
+
+
+quotings: st.SearchStrategy[Callable[[str], str]] = st.sampled_from(
+    [repr, json.dumps, lambda text: json.dumps({"body": text, "a": [text]})]
+)
+text_of_signs = st.text("\"'\\ {}[],:=ab\n", max_size=8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text_of_signs, text_of_signs, st.lists(quotings, max_size=5))
+@example('"', " ", [repr, json.dumps, repr])
+@example("\\", "", [json.dumps, json.dumps])
+def test_json_quoted_in_an_error_shows_no_secret_however_often_it_was_quoted(
+    before: str, after: str, quotings: list[Callable[[str], str]]
+) -> None:
+    text = json.dumps({"a": 1, "password": f"{before}QQQQ{after}", "kept": "as it is"})
+    for quoted in quotings:
+        text = quoted(text)
+    shown = redactor.error(f"ValueError: bad body {text}").text
+    assert "Q" not in shown
+    assert "as it is" in shown
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    text_of_signs,
+    text_of_signs,
+    st.lists(quotings, min_size=1, max_size=3),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_nor_does_json_within_json_which_stays_json(
+    before: str, after: str, quotings: list[Callable[[str], str]], cut: float
+) -> None:
+    text = json.dumps({"a": [1, {"password": f"{before}QQQQ{after}"}], "kept": "as it is"})
+    for quoted in quotings:
+        text = quoted(text)
+    whole = json.dumps({"id": 7, "body": text, "more": "as it is"})
+    shown = redactor.json(whole)
+    assert json.loads(shown.text).keys() == {"id", "body", "more"}
+    assert "Q" not in shown.text
+    assert shown.hidden
+    assert "Q" not in redactor.json(whole[: int(cut * len(whole))]).text
+
+
+def test_texts_that_hold_no_json_stay_as_they_are() -> None:
+    text = json.dumps({"text": "the token: 5, of {...}", "to": ["password=x", "{}", "[1]", ""]})
+    assert redactor.json(text).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\" * 1_000_000,
+        '\\"' * 500_000,
+        "token=" + "\\" * 1_000_000,
+        "token" + "\\" * 1_000_000,
+        'token="' + "\\" * 1_000_000,
+        'token=\\"' + '\\\\"' * 300_000,
+        "".join(f'aa={chr(92) * number}"' for number in range(1_400)),
+        "aa='\\\"" * 150_000,
+        "tokentoken" * 100_000,
+    ],
+    ids=range(9),
+)
+def test_no_text_takes_long(text: str) -> None:
+    """A step for each pair of characters would take longer than a test may."""
+    redactor.error(text)
+    redactor.json(json.dumps({"a": "{" + text}))
+    redactor.json('{"a": "{' + text)
