@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 
+import asyncpg
 import pytest
 from support.running import running, sql, until
 
 from graphile_worker import (
     JobSpec,
     JobState,
+    Worker,
     WorkerContext,
     WorkerOptions,
     WorkerShutdownConfig,
@@ -573,7 +576,7 @@ async def test_jobs_with_and_without_a_queue_wake_an_idle_worker(gw_database: st
 
 
 async def test_a_worker_all_of_whose_tasks_are_paused_rests(gw_database: str) -> None:
-    """One that did not would hold the loop, and this test, for ever."""
+    """Called by a job, it neither asks for jobs, of which it would read all, nor goes round."""
     count, done = counting()
     async with (
         running(gw_database, tasks=[count], poll_interval=NEVER_POLLS) as worker,
@@ -583,6 +586,38 @@ async def test_a_worker_all_of_whose_tasks_are_paused_rests(gw_database: str) ->
         await get(done)
         utils = worker.create_utils()
         await utils.pause_task("count")
+        await until(lambda: claims_nothing(worker))
+        paused_at, moment = await connection.fetchval("select clock_timestamp()"), time.monotonic()
         await connection.execute("select graphile_worker.add_job('count')")
+        await until(lambda: has_looked(worker, since=moment))
+        await until(lambda: has_rested(worker, seconds=0.5))
+        assert await claims_since(connection, paused_at) == []
         assert await utils.resume_task("count")
         await get(done)
+
+
+async def claims_nothing(worker: Worker) -> bool:
+    """Whether it knows that all is paused; a claim that was sent before is answered by then."""
+    assert worker._parts is not None
+    async with worker._parts.engine.claimer.turn:
+        return not worker._task_ids.ids
+
+
+async def has_looked(worker: Worker, *, since: float) -> bool:
+    ago = worker.health().since_last_claim
+    return ago is not None and ago.total_seconds() < time.monotonic() - since
+
+
+async def has_rested(worker: Worker, *, seconds: float) -> bool:
+    ago = worker.health().since_last_claim
+    return ago is not None and ago.total_seconds() > seconds
+
+
+async def claims_since(connection: asyncpg.Connection, moment: datetime) -> list[str]:
+    """The last statement for claims, if it was sent after that and is a claim."""
+    rows = await connection.fetch(
+        "select query from pg_stat_activity where datname = current_database() "
+        "and application_name = 'graphile-worker claim' and query_start > $1",
+        moment,
+    )
+    return [row["query"] for row in rows if row["query"] != "discard plans"]
