@@ -67,8 +67,19 @@ class Figures:
 
 
 async def run(plan: Plan) -> Figures:
-    """Carry a campaign out. The folder of the logs is left for whoever wants to look."""
+    """Carry a campaign out. The folder of the logs is left for whoever wants to look.
+
+    Raises what keeps it from being one, such as jobs that cannot be added.
+    """
     logs = Path(tempfile.mkdtemp(prefix="gw-chaos-logs-"))
+    try:
+        return await _carry_out(plan, logs)
+    except BaseException as error:
+        error.add_note(f"seed {plan.seed}; logs: {logs}")
+        raise
+
+
+async def _carry_out(plan: Plan, logs: Path) -> Figures:
     started = time.monotonic()
     async with Server() as server, Proxy(server.socket) as proxy:
         ledger = Ledger(server.url, plan.seed)

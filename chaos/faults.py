@@ -48,14 +48,16 @@ class Faults:
 
     async def inject(self, seconds: float, pause: tuple[float, float]) -> None:
         """Go on for some seconds, with pauses between one fault and the next."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                for kind in self._order():
-                    await asyncio.sleep(self._dice.uniform(*pause))
-                    self.history.append((datetime.now(UTC), kind))
-                    if await self.kinds[kind]():
-                        self.done[kind] += 1
-        await asyncio.gather(*self._lasting)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    for kind in self._order():
+                        await asyncio.sleep(self._dice.uniform(*pause))
+                        self.history.append((datetime.now(UTC), kind))
+                        if await self.kinds[kind]():
+                            self.done[kind] += 1
+        finally:  # or a server would be started behind whoever cancelled this
+            await asyncio.gather(*self._lasting)
 
     def _order(self) -> Iterator[str]:
         """Every kind in each round, in an order of its own."""

@@ -12,7 +12,8 @@ from datetime import datetime
 
 import asyncpg
 
-from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS
+from graphile_worker.drivers.asyncpg_errors import DRIVER_ERRORS, ours
+from graphile_worker.drivers.sqlstate import is_transient
 
 _TABLES = """
 create table added (n bigint primary key, kind text not null);
@@ -79,14 +80,19 @@ class Ledger:
             await connection.execute(_TABLES)
 
     async def add(self, backlog: int, batch: int = 200) -> None:
-        """Keep so many jobs waiting, until cancelled, through any restart."""
+        """Keep so many jobs waiting, until cancelled, through any restart.
+
+        Raises what no restart explains: without jobs a campaign would find all well.
+        """
         while True:
             try:
                 if await self.left() < backlog:
                     await self._add(batch)
                 else:
                     await asyncio.sleep(0.05)
-            except DRIVER_ERRORS:
+            except DRIVER_ERRORS as error:
+                if not is_transient(ours(error)):
+                    raise
                 await asyncio.sleep(0.1)
 
     async def _add(self, batch: int) -> None:
