@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -220,6 +221,24 @@ async def test_jobs_with_one_id_in_two_schemas_are_two(gw_database: str) -> None
     found = samples(prometheus.render())
     assert value(found, "jobs_running") == 0
     assert value(found, "job_duration_seconds_count", task="wait") == 2
+
+
+async def test_schemas_of_one_name_in_two_databases_are_told_apart_by_two_plugins(
+    gw_database: str, empty_database: str
+) -> None:
+    here, there = (Prometheus(watch=QueueWatch(interval=0.1)) for _ in range(2))
+    async with (
+        running(gw_database, tasks=[act], plugins=[here]) as worker,
+        running(empty_database, tasks=[act], plugins=[there]),
+    ):
+        await worker.create_utils().add_job(act, "later", JobSpec(run_at=timedelta(hours=1)))
+        await until(lambda: shows_scheduled(here, 1))
+        await until(lambda: shows_scheduled(there, 0))
+
+
+async def shows_scheduled(prometheus: Prometheus, jobs: int) -> bool:
+    labels = {"schema": "graphile_worker", "state": "scheduled"}
+    return value(samples(prometheus.render()), "queue_jobs", **labels) == jobs
 
 
 async def at_least(things: list[Any], count: int) -> bool:
