@@ -70,9 +70,9 @@ async def test_workers_hear_of_a_paused_entry(gw_database: str) -> None:
         assert [pause.name for pause in (await utils.paused()).crons] == ["yearly"]
         assert await utils.resume_cron("yearly")
         await until(lambda: knows(worker, utils, paused=False))
-        assert worker._pauses.resumed_at("yearly") is not None
+        assert worker._services.pauses.resumed_at("yearly") is not None
         assert (await utils.paused()).crons == []
 
 
 async def knows(worker: Worker, utils: WorkerUtils, *, paused: bool) -> bool:
-    return worker._pauses.is_paused("yearly") is paused
+    return worker._services.pauses.is_paused("yearly") is paused

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 from support.recorder import JOBS, Recorder
-from support.running import sql
+from support.running import sql, until
 
 from graphile_worker import (
     AfterJobRun,
@@ -129,6 +129,39 @@ async def test_a_hook_may_have_it_failed(gw_database: str) -> None:
 async def test_a_hook_may_leave_it_locked(gw_database: str) -> None:
     row, recorder = await cut_off(gw_database, JobRecovery, lambda _: JobRecoveryResult.SKIP)
     assert told(recorder) == CUT_OFF[:-1]
+    assert row is not None
+    assert row["locked_by"] == recorder.of(JobRecovery)[0].worker_id
+
+
+async def test_it_is_left_locked_also_where_lost_claims_are_looked_for(gw_database: str) -> None:
+    """A claim that was lost a moment before the end."""
+    lost = asyncio.Event()
+
+    @task(payload=None)
+    async def endless() -> None:
+        async with sql(gw_database) as connection:
+            claims = "from pg_stat_activity where application_name = 'graphile-worker claim'"
+            session = await connection.fetchval(
+                f"select pid {claims} and datname = current_database()"
+            )
+            await connection.execute("select pg_terminate_backend($1)", session)
+
+            async def is_another() -> bool:
+                await connection.execute('notify "jobs:insert", \'{"r":1,"count":1}\'')
+                return bool(
+                    await connection.fetchval(
+                        f"select true {claims} and datname = current_database() and pid <> $1",
+                        session,
+                    )
+                )
+
+            await until(is_another)
+        lost.set()
+        await asyncio.Event().wait()
+
+    row, recorder = await _shut_down(
+        gw_database, endless, lost, JobRecovery, lambda _: JobRecoveryResult.SKIP, concurrency=2
+    )
     assert row is not None
     assert row["locked_by"] == recorder.of(JobRecovery)[0].worker_id
 

@@ -582,3 +582,19 @@ async def test_unsafe_dedupe_leaves_the_job_as_it_is(gw_database: str) -> None:
         first = await utils.add_job(work, Number(1), spec)
         second = await utils.add_job(work, Number(2), spec)
     assert (second.id, second.payload, second.revision) == (first.id, {"n": 1}, 1)
+
+
+@task(payload=None)
+async def nothing() -> None: ...
+
+
+async def test_a_worker_that_was_shut_down_does_not_run_again(gw_database: str) -> None:
+    async with WorkerOptions(database_url=gw_database, tasks=[nothing]).init() as worker:
+        await worker.run_once()
+        await worker.run_once()
+        worker.request_shutdown()
+        await worker.run_once()
+        with pytest.raises(ConfigurationError, match="was shut down; make another"):
+            await worker.run_once()
+        with pytest.raises(ConfigurationError, match="was shut down; make another"):
+            await worker.run()

@@ -81,6 +81,26 @@ async def test_what_a_crash_undid_is_stored_again(server: Server, database: Data
     assert await left(server.url, 0)()
 
 
+async def test_who_waits_hears_of_what_a_claim_has_stored_before(
+    server: Server, database: Database
+) -> None:
+    del server
+    stored: list[ClaimedJob] = []
+    [job] = await claimed(database, WorkerUtils(database), 1)
+    async with releasing(database, on_completed=stored.extend) as releaser:
+        releaser.unconfirmed.is_followed = True
+        releaser.unconfirmed.claim_sent()
+        releaser.put(job, COMPLETED)
+
+        async def is_unconfirmed() -> bool:
+            return bool(releaser.unconfirmed)
+
+        await until(is_unconfirmed)
+        releaser.unconfirmed.claim_ended(releaser.unconfirmed.mark, is_full=True)
+        assert stored == [job]
+        await asyncio.wait_for(releaser.wait_empty(), 5)
+
+
 async def test_without_a_claim_that_follows_something_else_waits_for_the_disk(
     server: Server, database: Database
 ) -> None:

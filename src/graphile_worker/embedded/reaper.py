@@ -216,7 +216,7 @@ class Reaper:
             "log_destination": "stderr",
         }
         if self._order["temporary"]:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         return self._spawn(command)

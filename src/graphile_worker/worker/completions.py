@@ -182,7 +182,10 @@ class Completions:
             logger.warning("completions wait for the disk one by one from now on: %s", error)
             self._may_leave_disk = False
             # What is there still is taken out; what is gone was on its way to the disk anyhow.
-            await self._complete_any(self.unconfirmed.give_up(), ambiguous=True)
+            given_up = self.unconfirmed.give_up()
+            self._doubted = [*given_up, *self._doubted]
+            await self._complete_any(given_up, ambiguous=True)
+            del self._doubted[: len(given_up)]
         else:
             self.unconfirmed.committed(mark)
 

@@ -80,6 +80,7 @@ class Engine:
         ]
         self._database = environment.database
         self._swept = False
+        self._left_locked: list[ClaimedJob] = []
         self.slots = Slots(
             options.concurrency,
             self._run,
@@ -214,7 +215,7 @@ class Engine:
         """All jobs that are ours: running, waiting, or with an outcome that is not stored yet."""
         waiting = [] if self.local_queue is None else self.local_queue.waiting
         started = filter(None, map(self.claimer.locked_as, self.slots.running))
-        return [*started, *waiting, *self.releaser.unreleased]
+        return [*started, *waiting, *self.releaser.unreleased, *self._left_locked]
 
     def _room(self) -> int:
         """How many may be claimed; none while outcomes pile up, since their jobs are still ours."""
@@ -252,12 +253,10 @@ class Engine:
             return
         if self._collect_errors and run.outcome is not COMPLETED:
             self._collect(job, run.error)
-        if run.outcome is None:
-            return  # a hook wants it left as it is
-        if run.is_stored:
+        if run.is_stored and run.outcome is not None:
             self._stored_by_handler(job, run.outcome)
         else:
-            self.claimer.put(job, run.outcome)
+            self._end(job, run.outcome)
 
     def _collect(self, job: ClaimedJob, error: BaseException | None) -> None:
         if isinstance(error, Exception) and not isinstance(error, Snooze):
@@ -330,8 +329,13 @@ class Engine:
         run = Run(self._cut_off() or interrupted(self._retry_delay), was_cut_off=True)
         if self._events is not None:
             run = await self._events.hand_back(job, run)
-        if run.outcome is not None:
-            self.claimer.put(job, run.outcome)
+        self._end(job, run.outcome)
+
+    def _end(self, job: ClaimedJob, outcome: Outcome | None) -> None:
+        if outcome is not None:
+            self.claimer.put(job, outcome)
+        else:  # a hook wants it so, and then it is not one of a lost claim either
+            self._left_locked += filter(None, [self.claimer.locked_as(job)])
 
     def describe(self, task: asyncio.Task[Any]) -> str | None:
         """What a task of the loop is doing, for the loop monitor."""

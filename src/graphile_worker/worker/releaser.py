@@ -135,6 +135,7 @@ class Releaser:
     async def wait_empty(self) -> None:
         """Wait until all is stored, and who has to be told is told."""
         self._awaited += 1
+        self._wakeup()  # it may be so already, without anybody having looked
         try:
             await self._empty.wait()
         finally:

@@ -105,6 +105,7 @@ class Worker:
             self._wakeup,
             on_unusable=self._cannot_go_on,
         )
+        self._is_spent = False
         self._ended = asyncio.Event()
         self._ended.set()
 
@@ -222,10 +223,14 @@ class Worker:
         if not self._ended.is_set():
             service.close()
             raise ConfigurationError("this worker is already running; make another for more")
+        if self._is_spent:
+            service.close()
+            raise ConfigurationError("this worker was shut down; make another for more")
         self._ended.clear()
         try:
             return await finish(service, on_cancel=self._abort)
         finally:
+            self._is_spent = self._shutdown.is_draining
             self._ended.set()
 
     async def _serve_with_pages(self, trigger: ShutdownTrigger | None) -> Engine:
