@@ -74,7 +74,7 @@ class Sweeper:
             if is_due and not wait:
                 # A fleet that was started together does not sweep together.
                 due = time.monotonic() + interval * random.uniform(0.9, 1.0)  # noqa: S311 (jitter)
-            await asyncio.sleep(min(wait or due - time.monotonic(), self._sight.longest_pause))
+            await asyncio.sleep(self._sight.pause(wait or due - time.monotonic()))
 
     async def _seconds_to_wait(self) -> float:
         """How long to wait before the next sweep, since nobody could be heard."""
