@@ -126,13 +126,15 @@ async def one_round(admin: asyncpg.Connection, url: str, jobs: int) -> None:
         "where application_name like 'graphile-worker%' and datname = current_database()"
     )
 
-    async def done() -> bool:
-        return not await admin.fetchval(
-            "select count(*) from graphile_worker._private_jobs where attempts < max_attempts"
-        )
-
-    await until(done)
+    await until(lambda: done(admin))
     await admin.execute("delete from graphile_worker._private_jobs")
+
+
+async def done(admin: asyncpg.Connection) -> bool:
+    """Whether no job is left that may run."""
+    return not await admin.fetchval(
+        "select count(*) from graphile_worker._private_jobs where attempts < max_attempts"
+    )
 
 
 async def held(worker: Worker, admin: asyncpg.Connection) -> Held:
@@ -142,13 +144,14 @@ async def held(worker: Worker, admin: asyncpg.Connection) -> Held:
     await admin.execute("select graphile_worker.add_job('work', '{\"n\": 0}')")
 
     async def at_rest() -> bool:
-        health = worker.health()
         connected = await admin.fetchval(
             "select count(distinct application_name) from pg_stat_activity "
             "where datname = current_database() and application_name = any($1)",
             [f"graphile-worker {name}" for name in ("claim", "release", "listen", "heartbeat")],
         )
-        return bool(health.is_ready and not health.running and connected == 4)
+        is_done = await done(admin)
+        health = worker.health()  # last: what runs may begin during any question
+        return bool(is_done and health.is_ready and not health.running and connected == 4)
 
     await until(at_rest)
     gc.collect()
