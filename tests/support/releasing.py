@@ -93,6 +93,7 @@ async def releasing(
         on_released=on_released,
         on_queue_freed=nothing,
         on_claim_lost=nothing,
+        on_room=nothing,
         more_start=more_start,
     )
     run = asyncio.create_task(releaser.run())

@@ -17,6 +17,7 @@ from support.running import running, sql, until
 from graphile_worker import JobComplete, WorkerContext, WorkerUtils, task
 from graphile_worker.client.open_database import open_database
 from graphile_worker.database.executor import Database
+from graphile_worker.database.statement import Statement
 from graphile_worker.jobs.claimed_job import ClaimedJob
 from graphile_worker.jobs.outcome import COMPLETED, Outcome
 from graphile_worker.queries.release_jobs import may_bring_to_disk
@@ -141,6 +142,29 @@ async def test_no_job_is_lost_nor_runs_twice_where_a_server_crashes_under_its_wo
     assert runs == {job.id: 1 for job in ids}
     told = Counter(event.job.id for event in recorder.of(JobComplete))
     assert told == runs
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 24])
+async def test_no_claim_waits_for_what_only_a_claim_brings_to_the_disk(
+    server: Server, database: Database, monkeypatch: pytest.MonkeyPatch, concurrency: int
+) -> None:
+    """There is room for the next as soon as outcomes are released, not when they are proven."""
+    sent: Counter[str] = Counter()
+    run = SteadyConnection.run
+
+    async def counted(self: SteadyConnection, statement: Statement[Any]) -> Any:
+        sent[statement.name] += 1
+        return await run(self, statement)
+
+    @task(payload=None)
+    async def nothing() -> None: ...
+
+    await WorkerUtils(database).add_jobs(nothing, [None] * 200 * concurrency)
+    monkeypatch.setattr(SteadyConnection, "run", counted)
+    async with running(server.url, tasks=[nothing], concurrency=concurrency):
+        await until(left(server.url, 0))
+    assert sent["release_unqueued"] > 100
+    assert sent["bring_to_disk"] < 20
 
 
 async def test_what_a_crash_undid_and_a_sweep_gave_to_others_is_lost(

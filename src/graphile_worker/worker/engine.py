@@ -131,6 +131,7 @@ class Engine:
             on_released=self._released,
             on_queue_freed=self._queue_freed,
             on_claim_lost=self._claim_lost,
+            on_room=self._room_made,
             more_start=lambda: bool(self.local_queue),
             delays=batch_delays,
         )

@@ -48,7 +48,8 @@ class Releaser:
 
     Collaborators: `kept_queues` are those whose next job is taken with a release; `on_completed`
     hears of jobs that ran well, many at once, and `on_released` of every other; `on_queue_freed`
-    when a queue may have a next; `on_claim_lost` when it is open whether jobs were taken. Whether
+    when a queue may have a next; `on_claim_lost` when it is open whether jobs were taken; `on_room`
+    when the backlog is smaller, which is before jobs that ran well are stored for good. Whether
     claimed jobs wait for the slots of those that end says `more_start`.
     """
 
@@ -64,6 +65,7 @@ class Releaser:
         on_released: OnReleased,
         on_queue_freed: Callable[[], None],
         on_claim_lost: Callable[[], None],
+        on_room: Callable[[], None],
         more_start: Callable[[], bool],
         delays: BatchDelays = NO_DELAYS,
     ) -> None:
@@ -74,6 +76,7 @@ class Releaser:
         self._on_released = on_released
         self._on_queue_freed = on_queue_freed
         self._on_claim_lost = on_claim_lost
+        self._on_room = on_room
         self._sending: list[Pair] = []
         self._blocked: dict[int, Pair] = {}
         self._wakeup = Wakeup()
@@ -162,6 +165,7 @@ class Releaser:
             self._sending = batch
             await self._send(batch)
             self._sending = []
+            self._on_room()
             await completions.settle()
             await waiting.wait_for_company()
         await completions.settle()
