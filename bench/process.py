@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,19 @@ def own_cpu_seconds(process: psutil.Process) -> float:
         times = process.cpu_times()
     except psutil.NoSuchProcess:
         return 0.0
-    return float(times.user + times.system)
+    return max(float(times.user + times.system), _cpu_seconds_of_threads(process.pid))
+
+
+def _cpu_seconds_of_threads(pid: int) -> float:
+    """Of those that live, to the nanosecond, where Linux counts; the others count in hundredths.
+
+    Those of a sketch that takes 0.15 s for 100,000 jobs are an error of a seventh.
+    """
+    total = 0
+    for counts in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):
+            total += int(counts.read_text().split()[0])
+    return total / 1e9
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:
