@@ -121,7 +121,7 @@ class Worker:
         it returns. What `shutdown_signal` fails with is raised after the shutdown.
 
         Raises:
-            ConfigurationError: a run of this worker is already under way.
+            ConfigurationError: a run of this worker is already under way, or it was shut down.
             DatabaseError: the worker could not be registered.
             IncompatibleSchemaError: another program migrated the schema to a revision that this
                 version cannot work with; the worker has drained first.
@@ -142,6 +142,7 @@ class Worker:
             raise_on_failure: for tests: raise what handlers raised, once all is done.
 
         Raises:
+            ConfigurationError: a run of this worker is already under way, or it was shut down.
             ExceptionGroup: with `raise_on_failure`, the exceptions of the failed runs.
             DatabaseError: a claim failed.
         """
